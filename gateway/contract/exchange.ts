@@ -1,0 +1,119 @@
+// The views of the one record of a request and its response, one per phase, so that a hook used in the
+// wrong phase is a compile error. The record itself is gateway/dataplane/exchange.ts.
+import type { RouteConfig, Tenant } from './snapshot.ts'
+
+/** Who the caller is, established by a plugin that verified it. */
+export interface Identity {
+  readonly userId: string
+  /** The tenant that the credential is bound to; null when it names none. */
+  readonly tenantId: string | null
+  readonly roles: readonly string[]
+  /** `resource:action` strings that the credential itself grants. */
+  readonly permissions: readonly string[]
+  readonly claims: Readonly<Record<string, unknown>>
+  /** Seconds since the epoch; Infinity when the credential has no end. */
+  readonly expiresAt: number
+}
+
+export interface RequestView {
+  readonly method: string
+  /** Lower-case host without port; '' for an HTTP/1.0 request that has none. */
+  readonly host: string
+  /** Canonical path: the one that routing, policy and the upstream see. */
+  readonly path: string
+  /** Raw query without '?'; '' when there is none. Passed on byte for byte. */
+  readonly query: string
+  readonly scheme: 'http' | 'https'
+  /** The client behind the trusted proxies; IPv4-mapped IPv6 is given as IPv4. */
+  readonly clientIp: string
+  /** True when the TCP peer itself is one of `trustedProxies`. */
+  readonly peerTrusted: boolean
+  readonly route: RouteConfig
+  /** Decoded values of the `{name}` segments of the route's path. */
+  readonly params: Readonly<Record<string, string>>
+  /** The tenant that the Host names (subdomain of a base domain or custom domain), found by the router; not a fact. */
+  readonly hostTenant: Tenant | null
+  /** Facts. A plugin that lists one under `provides` sets it. */
+  requestId: string
+  tenant: Tenant | null
+  identity: Identity | null
+
+  /** Request header by lower-case name; repeated headers are joined as RFC 9110 section 5.3 says. */
+  header(name: string): string | undefined
+  /** Looks a tenant up by id in the config that this request runs on. */
+  findTenant(id: string): Tenant | undefined
+  /** Adds or replaces a header of the request that goes upstream, after the client's own were cleaned. */
+  setUpstreamHeader(name: string, value: string): void
+  /** Takes a header off the request that goes upstream. */
+  removeUpstreamHeader(name: string): void
+  /** The value this plugin kept for this request; see PluginPorts.slot. */
+  getSlot(slot: number): unknown
+  setSlot(slot: number, value: unknown): void
+  /** Calls back when the client goes away before the response ended. */
+  onAbort(callback: () => void): void
+}
+
+export interface BodyView extends RequestView {
+  /** The first bytes of the request body, at most `inspectUpTo` of them. */
+  readonly body: Uint8Array
+  /** True when `body` is all of it. */
+  readonly bodyComplete: boolean
+}
+
+type Facts = 'requestId' | 'tenant' | 'identity' | 'route'
+type Settled = Omit<RequestView, Facts | 'setUpstreamHeader' | 'removeUpstreamHeader' | 'onAbort'>
+
+export interface ResponseView extends Settled {
+  readonly requestId: string
+  readonly tenant: Tenant | null
+  readonly identity: Identity | null
+  readonly route: RouteConfig
+  status: number
+  /** Whether the gateway or the upstream made this response. */
+  readonly responseSource: 'gateway' | 'upstream'
+  /** First value of a response header, any case. */
+  responseHeader(name: string): string | undefined
+  setResponseHeader(name: string, value: string): void
+  appendResponseHeader(name: string, value: string): void
+  removeResponseHeader(name: string): void
+  /** Names of all response headers, lower-case, in order, with repeats. */
+  responseHeaderNames(): string[]
+}
+
+/** What is known once the exchange is over. Also given for requests that never met a route. */
+export interface LogView {
+  readonly method: string
+  readonly host: string
+  readonly path: string
+  readonly query: string
+  readonly scheme: 'http' | 'https'
+  readonly clientIp: string
+  readonly requestId: string
+  /** null: refused before or by routing. */
+  readonly route: RouteConfig | null
+  readonly tenant: Tenant | null
+  readonly hostTenant: Tenant | null
+  readonly identity: Identity | null
+  /** Status sent, or 499 when the client left before one was sent, or 101 for a tunnel. */
+  readonly status: number
+  readonly responseSource: 'gateway' | 'upstream'
+  /** `AEGIS_...` of the gateway's own reply or of the failure; '' for an upstream's answer. */
+  readonly code: string
+  /** Internal reason of a failure, for operators only; '' when there is none. */
+  readonly failure: string
+  readonly requestBytes: number
+  readonly responseBytes: number
+  /** From the first byte of the request's head to the last of the response. */
+  readonly durationMs: number
+  /** Time waited for the upstream, tries included; 0 when it was not asked. */
+  readonly upstreamMs: number
+  /** Upstream name and origin of the last try; '' when none was made. */
+  readonly upstream: string
+  readonly target: string
+  /** Tries made upstream. */
+  readonly attempts: number
+  /** Unix time of the request's start, in ms. */
+  readonly startedAtMs: number
+  header(name: string): string | undefined
+  getSlot(slot: number): unknown
+}

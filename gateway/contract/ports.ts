@@ -1,0 +1,177 @@
+// What the host gives a plugin: the only way from a plugin to time, state, network, log and metrics.
+import type { RequestView } from './exchange.ts'
+
+export interface PluginPorts {
+  /** The instance's id in plugins.json. */
+  readonly id: string
+  /** Number of this instance's private value on every exchange (RequestView.getSlot). */
+  readonly slot: number
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: MetricsPort
+  readonly counters: CounterStore
+  readonly documents: DocumentsPort
+  readonly revocations: RevocationsPort
+  readonly subrequest: SubrequestPort
+  /** A cache shared by all gateways; null while state is kept in process. */
+  readonly sharedCache: SharedCache | null
+  /** One access log line, a JSON object without the trailing newline; batched, never blocks. */
+  readonly accessLog: (line: string) => void
+}
+
+export interface Clock {
+  /** CLOCK_MONOTONIC in ms with fractions; the same clock in every thread of the process. */
+  monotonicMs(): number
+  /** Unix time in ms. */
+  wallMs(): number
+  /** Calls back once after `delayMs`; the returned function cancels it. */
+  after(delayMs: number, callback: () => void): () => void
+}
+
+type LogMethod = (fields: Record<string, unknown>, message: string) => void
+export interface Logger {
+  readonly debug: LogMethod
+  readonly info: LogMethod
+  readonly warn: LogMethod
+  readonly error: LogMethod
+}
+
+/** Prometheus instruments. Asking again for a name gives the same instrument. Bind children when compiling, not per request. */
+export interface MetricsPort {
+  counter(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    options?: SeriesOptions,
+  ): Labelled<CounterChild>
+  gauge(name: string, help: string, labelNames: readonly string[]): Labelled<GaugeChild>
+  histogram(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    bucketsSeconds: readonly number[],
+  ): Labelled<HistogramChild>
+}
+export interface SeriesOptions {
+  /** Process-wide cap on the values of one label; past it, new values are counted under `other`. */
+  readonly capLabel?: string
+  readonly capValues?: number
+}
+export interface Labelled<Child> {
+  labels(...values: string[]): Child
+}
+export interface CounterChild {
+  inc(by?: number): void
+}
+export interface GaugeChild {
+  set(value: number): void
+}
+export interface HistogramChild {
+  observe(seconds: number): void
+}
+
+export type LimitAlgorithm = 'fixed-window' | 'sliding-window' | 'token-bucket' | 'leaky-bucket'
+
+/** One limit asked for one request. Times are on the store's own clock. */
+export interface LimitCheck {
+  /** Everything the counter is keyed by; two tenants' keys can never be equal. */
+  readonly key: string
+  readonly algorithm: LimitAlgorithm
+  /** Units per window. */
+  readonly limit: number
+  readonly windowMs: number
+  /** Bucket size of token-bucket and depth of leaky-bucket, in units; windows ignore it. */
+  readonly burst: number
+  /** Units this request takes. */
+  readonly cost: number
+  /** leaky-bucket as a shaper: the request waits its turn in a queue of `burst` units; else it is a meter. */
+  readonly shape: boolean
+}
+
+export interface LimitState {
+  readonly allowed: boolean
+  /** Units left after this request, never negative. */
+  readonly remaining: number
+  /** Until the limit is wholly free again (windows: until the window ends). */
+  readonly resetMs: number
+  /** 0 when allowed; else the wait after which this request could pass. */
+  readonly retryAfterMs: number
+  /** Only with `shape`: how long the request must wait before it goes on. */
+  readonly delayMs: number
+}
+
+/** Exact, all-or-nothing limits. In process: a shared-memory table over all workers. Redis fills the same interface. */
+export interface CounterStore {
+  /** Takes every check's cost, or none if one refuses. `states[i]` answers `checks[i]`. */
+  take(checks: readonly LimitCheck[]): readonly LimitState[] | Promise<readonly LimitState[]>
+  /** The state without taking anything. */
+  peek(check: LimitCheck): LimitState | Promise<LimitState>
+  reset(check: Pick<LimitCheck, 'key' | 'algorithm'>): void | Promise<void>
+}
+
+/** A remote or local document, fetched by the main thread for all workers; the last good text is kept. */
+export interface DocumentSource {
+  /** Exactly one of both. File paths are relative to the config directory. */
+  readonly url?: string
+  readonly file?: string
+  /** How often a URL is fetched again. Files are watched. */
+  readonly refreshMs: number
+  /** Least time between two fetches that refresh() may cause. */
+  readonly cooldownMs: number
+  readonly timeoutMs: number
+  readonly maxBytes: number
+}
+export interface DocumentsPort {
+  /** Same source, same document. Closing the last handle stops the fetching. */
+  open(source: DocumentSource): DocumentHandle
+}
+export interface DocumentHandle {
+  /** null until the first good fetch. */
+  readonly text: string | null
+  /** Counts up with each changed text; 0 is none yet. */
+  readonly version: number
+  /** Resolves after the first attempt, good or bad. */
+  readonly ready: Promise<void>
+  /** Asks for a fetch now; resolves when it ended or the cool-down forbids it. Never rejects. */
+  refresh(): Promise<void>
+  onChange(callback: () => void): void
+  close(): void
+}
+
+export interface RevocationsPort {
+  /** True when the token with these properties was revoked. */
+  isRevoked(token: RevocableToken): boolean
+}
+export interface RevocableToken {
+  readonly tenantId: string | null
+  readonly userId: string
+  readonly tokenId: string | null
+  readonly sessionId: string | null
+  /** Seconds since the epoch; tokens without iat count as issued at 0. */
+  readonly issuedAt: number
+}
+
+export interface SubrequestPort {
+  /** Asks the upstream of the exchange's route. Rejects with a GatewayError (source upstream) when no answer can be had. */
+  send(ex: RequestView, request: Subrequest): Promise<SubrequestAnswer>
+}
+export interface Subrequest {
+  readonly method: string
+  readonly path: string
+  /** Flat list: name, value. */
+  readonly headers: readonly string[]
+  readonly body: string
+  readonly timeoutMs: number
+  readonly maxBytes: number
+}
+export interface SubrequestAnswer {
+  readonly status: number
+  readonly body: string
+}
+
+export interface SharedCache {
+  get(key: string): Promise<string | null>
+  set(key: string, value: string, ttlMs: number): Promise<void>
+  /** Drops every entry whose key starts with the prefix. */
+  purge(prefix: string): Promise<void>
+}

@@ -1,0 +1,104 @@
+// What the main thread and its workers say to each other (structured clone over the worker's message port).
+import type { Snapshot } from './snapshot.ts'
+
+/** Given to a worker when it is spawned. */
+export interface WorkerBoot {
+  readonly index: number
+  /** The shared counter table of gateway/shared-state/. */
+  readonly counters: SharedArrayBuffer
+  readonly configDir: string
+}
+
+export type ToWorker =
+  /** Compile it, do not use it yet. Answered by prepared or refused. */
+  | { readonly kind: 'prepare'; readonly version: number; readonly snapshot: Snapshot }
+  /** Use the prepared one from now on. Answered by committed. */
+  | { readonly kind: 'commit'; readonly version: number }
+  | { readonly kind: 'abort'; readonly version: number }
+  /** Ports by listener name. Answered by listening. */
+  | { readonly kind: 'listen'; readonly ports: Readonly<Record<string, number>> }
+  | { readonly kind: 'feed'; readonly feed: Feed }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
+  /** Stop accepting, finish what runs, then exit. Answered by drained. */
+  | { readonly kind: 'drain'; readonly timeoutMs: number }
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'prepared'; readonly version: number }
+  | { readonly kind: 'refused'; readonly version: number; readonly reason: string }
+  | { readonly kind: 'committed'; readonly version: number }
+  | { readonly kind: 'listening'; readonly ports: Readonly<Record<string, number>> }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown; readonly error: string | null }
+  | { readonly kind: 'drained' }
+  /** Whole lines, each ended by a newline. `system` lines are the worker's own log. */
+  | { readonly kind: 'log'; readonly stream: 'access' | 'system'; readonly lines: string }
+  | { readonly kind: 'report'; readonly report: Report }
+
+/** Fast-changing data pushed to every worker without touching its runtime. The newest of each key is replayed to a new worker. */
+export type Feed =
+  | { readonly topic: 'health'; readonly states: readonly TargetHealth[] }
+  | {
+      readonly topic: 'document'
+      readonly key: string
+      readonly text: string | null
+      readonly version: number
+    }
+  /** The attempt that a refresh() waits for has ended. */
+  | { readonly topic: 'document-attempt'; readonly key: string }
+  | { readonly topic: 'revocations'; readonly entries: readonly Revocation[] }
+
+export interface TargetHealth {
+  readonly upstream: string
+  /** Origin of the target. */
+  readonly target: string
+  /** Result of the active checks; true when there are none. */
+  readonly healthy: boolean
+  /** Monotonic ms (the process-wide clock) until which passive ejection lasts; 0 when not ejected. */
+  readonly ejectedUntilMs: number
+}
+
+/** What a worker tells the control plane on its own account. */
+export type Report =
+  | {
+      readonly topic: 'ejected'
+      readonly upstream: string
+      readonly target: string
+      readonly untilMs: number
+    }
+  | { readonly topic: 'document-open'; readonly key: string }
+  | { readonly topic: 'document-refresh'; readonly key: string }
+  | { readonly topic: 'document-close'; readonly key: string }
+
+export type Question =
+  | { readonly topic: 'metrics' }
+  | { readonly topic: 'status' }
+  /** Put to every instance of that plugin in the live runtime; answered by a list, one value per instance. */
+  | {
+      readonly topic: 'plugin'
+      readonly plugin: string
+      readonly operation: string
+      readonly args: Readonly<Record<string, unknown>>
+    }
+
+export interface WorkerStatus {
+  readonly index: number
+  readonly version: number
+  readonly connections: number
+  readonly inFlight: number
+  readonly heapUsedBytes: number
+  readonly eventLoopLagMs: number
+}
+
+/** "Everything of this subject issued up to `notBefore` is void." Kept until `expiresAt`. */
+export interface Revocation {
+  readonly id: string
+  readonly kind: 'token' | 'session' | 'user'
+  /** jti, session id or user id. */
+  readonly subject: string
+  /** null: in every tenant. */
+  readonly tenantId: string | null
+  /** Seconds since the epoch; for user and session: tokens with iat before or at it are void. Ignored for `token`. */
+  readonly notBefore: number
+  /** Seconds since the epoch at which the entry may be forgotten. */
+  readonly expiresAt: number
+}

@@ -1,0 +1,182 @@
+// The validated, defaulted, frozen form of an operator's config. Plain data: it is posted to every worker.
+// Built by config/load.ts on the main thread; compiled into a runtime by gateway/dataplane/runtime.ts.
+
+export interface Snapshot {
+  /** Counts up by one with every accepted config of this process; 1 is the first. */
+  readonly version: number
+  readonly gateway: GatewayConfig
+  readonly tenancy: TenancyConfig
+  readonly tenants: readonly Tenant[]
+  /** Plan name -> free-form plan settings. */
+  readonly plans: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly upstreams: Readonly<Record<string, UpstreamConfig>>
+  readonly routes: readonly RouteConfig[]
+  /** In chain order; disabled entries are kept (the admin API lists them), the chain skips them. */
+  readonly plugins: readonly PluginEntry[]
+}
+
+/** gateway.json: static, a change needs a restart. */
+export interface GatewayConfig {
+  readonly listeners: readonly ListenerConfig[]
+  readonly workers: number
+  readonly admin: AdminConfig
+  /** CIDRs or addresses of peers whose forwarding and identity headers are believed. */
+  readonly trustedProxies: readonly string[]
+  readonly limits: LimitsConfig
+  readonly timeouts: TimeoutsConfig
+  readonly log: LogConfig
+  /** Where last good config, history and revocations are kept; absolute path. */
+  readonly stateDir: string
+  readonly demo: DemoConfig | null
+}
+
+export interface ListenerConfig {
+  readonly name: string
+  readonly host: string
+  /** 0 picks a free port. */
+  readonly port: number
+}
+
+export type AdminRole = 'viewer' | 'operator' | 'admin'
+
+export interface AdminConfig {
+  readonly host: string
+  readonly port: number
+  /** `sha256` is the lower-case hex SHA-256 of the bearer token. */
+  readonly tokens: readonly { readonly name: string; readonly role: AdminRole; readonly sha256: string }[]
+}
+
+export interface LimitsConfig {
+  readonly headerBytes: number
+  readonly headerCount: number
+  readonly urlBytes: number
+  readonly bodyBytes: number
+  /** Open downstream connections of the whole process; 0 is no limit. */
+  readonly connections: number
+  /** Open downstream connections of one client address; 0 is no limit. */
+  readonly connectionsPerIp: number
+  /** Requests served on one downstream connection before it is closed; 0 is no limit. */
+  readonly requestsPerConnection: number
+}
+
+export interface TimeoutsConfig {
+  readonly headersMs: number
+  readonly requestMs: number
+  readonly idleMs: number
+  readonly drainTimeoutMs: number
+}
+
+export interface LogConfig {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** Where access log lines go besides the file: the process' standard output or nowhere. */
+  readonly access: 'stdout' | 'off'
+  /** Absolute path of the rotated file that gets system and access log lines; null for none. */
+  readonly file: string | null
+  /** Rotation threshold of the file, in bytes. */
+  readonly rotateBytes: number
+  /** Rotated files kept. */
+  readonly rotateKeep: number
+}
+
+/** Only in the shipped example: a sample backend beside the gateway and a signed token printed at start. */
+export interface DemoConfig {
+  readonly backendPort: number
+  readonly tenant: string
+}
+
+export interface TenancyConfig {
+  /** `acme.example.com` belongs to tenant `acme` when `example.com` is listed. Lower-case. */
+  readonly baseDomains: readonly string[]
+  /** Status answered when no tenant can be found for a request that the tenant plugin guards. */
+  readonly unknownTenant: 404 | 403 | 400
+}
+
+export type TenantStatus = 'active' | 'suspended'
+
+export interface Tenant {
+  readonly id: string
+  readonly hosts: readonly string[]
+  readonly plan: string | null
+  readonly status: TenantStatus
+  readonly metadata: Readonly<Record<string, unknown>>
+}
+
+export type BalancerName = 'round-robin' | 'least-request'
+
+export interface TargetConfig {
+  /** Origin only: scheme, host, port. */
+  readonly url: string
+  readonly weight: number
+}
+
+export type RetryReason = 'connect-failure' | 'reset-before-response' | '502' | '503' | '504'
+
+export interface UpstreamConfig {
+  readonly name: string
+  readonly targets: readonly TargetConfig[]
+  readonly balancer: BalancerName
+  readonly health: {
+    readonly active: {
+      readonly path: string
+      readonly intervalMs: number
+      readonly timeoutMs: number
+      /** Consecutive results that flip the state. */
+      readonly healthyAfter: number
+      readonly unhealthyAfter: number
+    } | null
+    readonly passive: { readonly failures: number; readonly ejectMs: number } | null
+  }
+  readonly retry: {
+    /** Tries after the first. */
+    readonly attempts: number
+    /** Retries allowed as a share of the requests of the last seconds. */
+    readonly budgetPercent: number
+    readonly on: readonly RetryReason[]
+  }
+  readonly breaker: {
+    readonly maxConnections: number
+    readonly maxPending: number
+    /** Failures among the last seconds' responses that open the breaker; 0 turns it off. */
+    readonly errorPercent: number
+  }
+  readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly bodyIdleMs: number }
+  /** True: the client's Host goes up; false: the target's. */
+  readonly preserveHost: boolean
+}
+
+export type AuthMode = 'required' | 'optional' | 'none'
+
+export interface RouteConfig {
+  readonly id: string
+  /** Exact (`api.acme.com`), one-label wildcard (`*.example.com`) or empty for any host. Lower-case. */
+  readonly hosts: readonly string[]
+  /** Patterns: literal segments, `{name}`, a last `/*`. */
+  readonly paths: readonly string[]
+  /** Upper-case; empty for any method. */
+  readonly methods: readonly string[]
+  /** Lower-case name -> exact value that the request must carry. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly upstream: readonly { readonly name: string; readonly weight: number }[]
+  readonly rewrite: { readonly stripPrefix: string | null; readonly path: string | null } | null
+  readonly auth: AuthMode
+  /** Any of these roles; empty asks for none. */
+  readonly roles: readonly string[]
+  /** `action` may hold `{method}`, replaced by the default action of the method. */
+  readonly permission: { readonly resource: string; readonly action: string } | null
+}
+
+export interface PluginScope {
+  readonly routes: readonly string[]
+  readonly tenants: readonly string[]
+  readonly plans: readonly string[]
+}
+
+export interface PluginEntry {
+  readonly id: string
+  /** Name in the registry, or the absolute path of an operator's module. */
+  readonly plugin: string
+  readonly enabled: boolean
+  readonly scope: PluginScope
+  /** Validated against the plugin's schema, defaults filled in. */
+  readonly config: Readonly<Record<string, unknown>>
+}
