@@ -46,6 +46,8 @@ export interface RequestView {
   setUpstreamHeader(name: string, value: string): void
   /** Takes a header off the request that goes upstream. */
   removeUpstreamHeader(name: string): void
+  /** Stops the request with 413 once more than this many body bytes have arrived; the lowest limit given wins. */
+  limitRequestBody(bytes: number): void
   /** The value this plugin kept for this request; see PluginPorts.slot. */
   getSlot(slot: number): unknown
   setSlot(slot: number, value: unknown): void
@@ -61,7 +63,10 @@ export interface BodyView extends RequestView {
 }
 
 type Facts = 'requestId' | 'tenant' | 'identity' | 'route'
-type Settled = Omit<RequestView, Facts | 'setUpstreamHeader' | 'removeUpstreamHeader' | 'onAbort'>
+type Settled = Omit<
+  RequestView,
+  Facts | 'setUpstreamHeader' | 'removeUpstreamHeader' | 'limitRequestBody' | 'onAbort'
+>
 
 export interface ResponseView extends Settled {
   readonly requestId: string

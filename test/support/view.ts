@@ -8,6 +8,8 @@ export interface TestView extends AnyView {
   readonly upstreamHeaders: Map<string, string | null>
   readonly responseHeaders: [string, string][]
   requestHeaders: Record<string, string>
+  /** Lowest limit given to limitRequestBody; null when none was. */
+  bodyLimit: number | null
   tenants: Tenant[]
   abort(): void
 }
@@ -65,6 +67,7 @@ export function createView(over: Partial<TestView> = {}): TestView {
     attempts: 0,
     startedAtMs: 0,
     requestHeaders: {},
+    bodyLimit: null,
     tenants: [],
     upstreamHeaders: new Map(),
     responseHeaders: [],
@@ -72,6 +75,9 @@ export function createView(over: Partial<TestView> = {}): TestView {
     findTenant: (id) => view.tenants.find((tenant) => tenant.id === id),
     setUpstreamHeader: (name, value) => void view.upstreamHeaders.set(name.toLowerCase(), value),
     removeUpstreamHeader: (name) => void view.upstreamHeaders.set(name.toLowerCase(), null),
+    limitRequestBody: (bytes) => {
+      view.bodyLimit = Math.min(view.bodyLimit ?? bytes, bytes)
+    },
     getSlot: (slot) => slots.get(slot),
     setSlot: (slot, value) => void slots.set(slot, value),
     onAbort: (callback) => void aborts.push(callback),
