@@ -33,6 +33,10 @@ export interface RequestView {
   readonly params: Readonly<Record<string, string>>
   /** The tenant that the Host names (subdomain of a base domain or custom domain), found by the router; not a fact. */
   readonly hostTenant: Tenant | null
+  /** The tenant id that the Host spells, known or not: `nosuch` for nosuch.example.com; null when the Host names none. */
+  readonly hostTenantId: string | null
+  /** `tenancy.unknownTenant` of the config that this request runs on. */
+  readonly unknownTenantStatus: 404 | 403 | 400
   /** Facts. A plugin that lists one under `provides` sets it. */
   requestId: string
   tenant: Tenant | null

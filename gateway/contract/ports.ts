@@ -120,6 +120,8 @@ export interface DocumentSource {
   readonly cooldownMs: number
   readonly timeoutMs: number
   readonly maxBytes: number
+  /** `jwks`: only a JSON object with keys in it counts as good; an error page never replaces the last good text. Default `text`. */
+  readonly format?: 'text' | 'jwks'
 }
 export interface DocumentsPort {
   /** Same source, same document. Closing the last handle stops the fetching. */

@@ -49,6 +49,8 @@ export function createView(over: Partial<TestView> = {}): TestView {
     route: createRoute(),
     params: {},
     hostTenant: null,
+    hostTenantId: null,
+    unknownTenantStatus: 404,
     requestId: '0190b6c4-0000-7000-8000-000000000001',
     tenant: null,
     identity: null,
