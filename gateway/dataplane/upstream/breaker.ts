@@ -1,6 +1,6 @@
 // Stops asking an upstream whose answers of the last ten seconds were mostly failures, and finds out by single
 // probes when it is back (Nygard, Release It!, circuit breaker). Worker; used by cluster.ts.
-import { createRollingCount, type RollingCount } from './rolling-count.ts'
+import { RollingCount } from './rolling-count.ts'
 
 const leastVolume = 20
 const openMs = 5000
@@ -15,7 +15,7 @@ export class Breaker {
   #probeUntilMs = 0
   #goodProbes = 0
   /** All: tries that ended. Marked: failures. */
-  readonly #results: RollingCount = createRollingCount()
+  readonly #results = new RollingCount()
 
   /** False while open, and while half-open with a probe under way. 0 percent is always true. */
   admits(nowMs: number, errorPercent: number): boolean {

@@ -34,7 +34,6 @@ export function reweigh(endpoint: Endpoint, weight: number): Endpoint {
   return { ...endpoint, weight, inFlight: 0, turn: 0 }
 }
 
-/** Weight 0 takes a target out of the rotation without taking it out of the config. */
 export function isEligible(endpoint: Endpoint, nowMs: number): boolean {
-  return endpoint.healthy && endpoint.ejectedUntilMs <= nowMs && endpoint.weight > 0
+  return endpoint.healthy && endpoint.ejectedUntilMs <= nowMs
 }

@@ -57,7 +57,7 @@ export function releaseSoonest(endpoints: readonly Endpoint[], nowMs: number): b
   let soonest: Endpoint | null = null
   for (let i = 0; i < endpoints.length; i++) {
     const one = endpoints[i] as Endpoint
-    if (!one.healthy || one.weight === 0 || one.ejectedUntilMs <= nowMs) continue
+    if (!one.healthy || one.ejectedUntilMs <= nowMs) continue
     if (soonest === null || one.ejectedUntilMs < soonest.ejectedUntilMs) soonest = one
   }
   if (soonest === null) return false

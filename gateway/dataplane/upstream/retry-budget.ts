@@ -1,6 +1,6 @@
 // How many tries may be repeated, as a share of the requests of the last ten seconds, so that an outage is not
 // answered with a multiple of its load (the storm that keeps an upstream down). Worker; used by cluster.ts.
-import { createRollingCount, type RollingCount } from './rolling-count.ts'
+import { RollingCount } from './rolling-count.ts'
 
 /**
  * Retries that ten seconds always allow: the default number of failures after which a dead target is ejected, so that
@@ -10,7 +10,7 @@ const alwaysAllowed = 5
 
 export class RetryBudget {
   /** All: first tries. Marked: retries. */
-  readonly #tries: RollingCount = createRollingCount()
+  readonly #tries = new RollingCount()
 
   countRequest(nowMs: number): void {
     this.#tries.add(nowMs, 1, 0)

@@ -3,57 +3,51 @@
 const bucketMs = 1000
 const bucketCount = 10
 
-export interface RollingCount {
+export class RollingCount {
+  readonly #all = new Float64Array(bucketCount)
+  readonly #marked = new Float64Array(bucketCount)
+  #newest = 0
+  #allSum = 0
+  #markedSum = 0
+
   /** Adds to both counters of the present second. */
-  add(nowMs: number, all: number, marked: number): void
-  all(nowMs: number): number
-  marked(nowMs: number): number
-  clear(): void
-}
-
-export function createRollingCount(): RollingCount {
-  const all = new Float64Array(bucketCount)
-  const marked = new Float64Array(bucketCount)
-  let newest = 0
-  let allSum = 0
-  let markedSum = 0
-
-  /** Forgets the buckets that went by since the last call. */
-  function moveTo(nowMs: number): number {
-    const bucket = Math.floor(nowMs / bucketMs)
-    const steps = Math.min(bucket - newest, bucketCount)
-    for (let step = 1; step <= steps; step++) {
-      const slot = (bucket - steps + step) % bucketCount
-      allSum -= all[slot] as number
-      markedSum -= marked[slot] as number
-      all[slot] = 0
-      marked[slot] = 0
-    }
-    if (bucket > newest) newest = bucket
-    return newest % bucketCount
+  add(nowMs: number, all: number, marked: number): void {
+    this.#moveTo(nowMs)
+    const slot = this.#newest % bucketCount
+    this.#all[slot] = (this.#all[slot] as number) + all
+    this.#marked[slot] = (this.#marked[slot] as number) + marked
+    this.#allSum += all
+    this.#markedSum += marked
   }
 
-  return {
-    add(nowMs, allBy, markedBy) {
-      const slot = moveTo(nowMs)
-      all[slot] = (all[slot] as number) + allBy
-      marked[slot] = (marked[slot] as number) + markedBy
-      allSum += allBy
-      markedSum += markedBy
-    },
-    all(nowMs) {
-      moveTo(nowMs)
-      return allSum
-    },
-    marked(nowMs) {
-      moveTo(nowMs)
-      return markedSum
-    },
-    clear() {
-      all.fill(0)
-      marked.fill(0)
-      allSum = 0
-      markedSum = 0
-    },
+  all(nowMs: number): number {
+    this.#moveTo(nowMs)
+    return this.#allSum
+  }
+
+  marked(nowMs: number): number {
+    this.#moveTo(nowMs)
+    return this.#markedSum
+  }
+
+  clear(): void {
+    this.#all.fill(0)
+    this.#marked.fill(0)
+    this.#allSum = 0
+    this.#markedSum = 0
+  }
+
+  /** Forgets the seconds that left the window since the last call. */
+  #moveTo(nowMs: number): void {
+    const bucket = Math.floor(nowMs / bucketMs)
+    const steps = Math.min(bucket - this.#newest, bucketCount)
+    for (let step = 0; step < steps; step++) {
+      const slot = (bucket - step) % bucketCount
+      this.#allSum -= this.#all[slot] as number
+      this.#markedSum -= this.#marked[slot] as number
+      this.#all[slot] = 0
+      this.#marked[slot] = 0
+    }
+    if (steps > 0) this.#newest = bucket
   }
 }

@@ -105,11 +105,3 @@ test('a retry goes to an endpoint that was not tried, as long as there is one', 
     }
   }
 })
-
-test('a target of weight 0 gets nothing', () => {
-  for (const balancer of names) {
-    const { cluster } = createBench(createUpstream([0, 1, 2], { balancer }))
-    for (let i = 0; i < 100; i++) assert.notEqual(cluster.pick([]), cluster.endpoints[0])
-    assert.equal(createBench(createUpstream([0], { balancer })).cluster.pick([]), null)
-  }
-})

@@ -76,6 +76,7 @@ test('after five seconds one probe at a time goes through, and three good ones c
     assert.equal(bench.cluster.admit(), 'open', 'a second probe at once')
     bench.cluster.ended(endpoint, 'ok')
   }
+  run(bench, 1, 'timeout')
   for (let i = 0; i < 10; i++) begin(bench)
   assert.equal(bench.cluster.admit(), 'ok')
 })

@@ -122,6 +122,7 @@ test('a target that fails again after its return stays away longer each time, up
 test('a lone target and the last one left are never ejected', () => {
   const lone = createBench(createUpstream([1]))
   end(lone, at(lone, 0), 'connect-failure', 50)
+  assert.deepEqual(lone.ejected, [])
   assert.equal(lone.cluster.pick([]), at(lone, 0))
 
   const three = createBench(createUpstream([1, 1, 1]))
@@ -162,6 +163,35 @@ test('an ejection of another worker is followed, but two workers together cannot
   assert.deepEqual(bench.ejected, [], 'not reported again')
   bench.clock.advance(700)
   assert.equal(picks(bench).size, 2)
+})
+
+test('one failure suffices after an ejection, wherever it was made', () => {
+  const bench = createBench(createUpstream([1, 1]))
+  const bad = at(bench, 0)
+  bench.cluster.applyHealth([toState(bench.cluster, 0, { ejectedUntilMs: bench.clock.monotonicMs() + 500 })])
+  bench.clock.advance(500)
+  end(bench, bad, 'timeout')
+  assert.deepEqual(
+    bench.ejected.map((one) => one.untilMs),
+    [bench.clock.monotonicMs() + 2000],
+  )
+})
+
+test('a long stream that was answered clears the failures before it ends', () => {
+  const bench = createBench(createUpstream([1, 1]))
+  end(bench, at(bench, 0), 'timeout', 2)
+  bench.cluster.began(at(bench, 0))
+  bench.cluster.answered(at(bench, 0))
+  end(bench, at(bench, 0), 'timeout', 2)
+  assert.deepEqual(bench.ejected, [])
+})
+
+test('a reload without passive ejection lets everybody in again', () => {
+  const before = createBench(createUpstream([1, 1]))
+  end(before, at(before, 0), 'timeout', 3)
+  const after = createBench(createUpstream([1, 1], { health: { active: null, passive: null } }), 1, before)
+  after.cluster.applyHealth([0, 1].map((index) => toState(after.cluster, index, {})))
+  assert.equal(picks(after).size, 2)
 })
 
 test('a feed that does not know a fresh ejection yet does not undo it', () => {
