@@ -1,0 +1,48 @@
+// Renders the options of a plugin's schema as the Markdown table of docs/plugins/<name>.md.
+import { nodesOf, type SchemaNode } from '../contract/schema.ts'
+
+export const tableStart = '<!-- options: written by test/docs/write-option-tables.ts -->'
+export const tableEnd = '<!-- /options -->'
+
+export function toOptionTable(schema: SchemaNode): string {
+  const seen = new Set<string>()
+  const rows: string[] = []
+  const required = new Set(nodesOf(schema).flatMap(requiredBelow))
+  for (const { place, node, property } of nodesOf(schema)) {
+    if (!property || seen.has(place)) continue
+    seen.add(place)
+    const unset = required.has(place) && node.default === undefined ? 'required' : toDefault(node)
+    rows.push(`| \`${place}\` | ${toTypeName(node)} | ${unset} | ${toCell(node.description ?? '')} |`)
+  }
+  return ['| Option | Type | Default | What it does |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+/** The page with its table replaced; throws when the markers are missing. */
+export function withOptionTable(page: string, schema: SchemaNode): string {
+  const [start, end] = [page.indexOf(tableStart), page.indexOf(tableEnd)]
+  if (start < 0 || end < start) throw new Error(`needs the lines "${tableStart}" and "${tableEnd}"`)
+  return `${page.slice(0, start)}${tableStart}\n${toOptionTable(schema)}\n${page.slice(end)}`
+}
+
+function requiredBelow({ place, node }: { place: string; node: SchemaNode }): string[] {
+  return (node.required ?? []).map((name) => (place === '' ? name : `${place}.${name}`))
+}
+
+function toDefault({ default: value }: SchemaNode): string {
+  return value === undefined ? '' : `\`${toCell(JSON.stringify(value))}\``
+}
+
+function toTypeName(node: SchemaNode): string {
+  const choices = node.anyOf ?? node.oneOf
+  if (choices?.every((one) => one.const !== undefined)) return choices.map(toTypeName).join(', ')
+  if (choices !== undefined) return [...new Set(choices.map(toTypeName))].join(' or ')
+  if (node.const !== undefined) return `\`${toCell(JSON.stringify(node.const))}\``
+  if (node.enum !== undefined) return node.enum.map((one) => `\`${toCell(JSON.stringify(one))}\``).join(', ')
+  if (node.type === 'array') return node.items === undefined ? 'list' : `list of ${toTypeName(node.items)}`
+  if (node.type === 'object' && node.properties === undefined) return 'map'
+  return node.type ?? 'any'
+}
+
+function toCell(text: string): string {
+  return text.replaceAll('|', '\\|').replace(/\s+/g, ' ')
+}
