@@ -1,0 +1,84 @@
+// Finds the definition of every plugin entry and checks the entry's config by it, filling in defaults.
+import type { PluginDefinition } from '../../gateway/contract/plugin.ts'
+import type { BuildContext } from '../context.ts'
+import { isModulePath } from '../plugin-modules.ts'
+import { valueAt } from '../pointer.ts'
+import type { PluginsFile } from '../schema/plugins.ts'
+import { validatorOf } from '../validate.ts'
+import { quote, suggest } from '../wording.ts'
+import type { Inspected } from './inspected.ts'
+import type { ChainEntry } from './plugins.ts'
+import { subjectOf } from './subject.ts'
+
+export interface EntriesCheck extends Inspected {
+  readonly context: BuildContext
+}
+
+export interface ReadEntries {
+  readonly chain: ChainEntry[]
+  /** Every entry is sound and its plugin is known. */
+  readonly complete: boolean
+}
+
+export function readPluginEntries(check: EntriesCheck): ReadEntries {
+  const chain: ChainEntry[] = []
+  const list = check.value.plugins
+  if (!Array.isArray(list) || !check.places.isSound('/plugins')) return { chain, complete: false }
+  let complete = true
+  for (const [index, value] of list.entries()) {
+    const pointer = `/plugins/${index}`
+    const definition = findDefinition(valueAt(value, ['plugin']), pointer, check)
+    if (definition !== null) checkConfig(definition, valueAt(value, ['config']), pointer, check)
+    const sound = check.places.isSound(pointer)
+    if (sound) chain.push({ value: value as PluginsFile['plugins'][number], pointer, definition })
+    complete &&= sound && definition !== null
+  }
+  return { chain, complete }
+}
+
+function findDefinition(plugin: unknown, pointer: string, check: EntriesCheck): PluginDefinition | null {
+  const { context, report, value } = check
+  if (typeof plugin !== 'string') return null
+  const url = context.modules?.urls.get(plugin)
+  // A module that could not be loaded is already reported, once for all entries that name it.
+  if (url === null) return null
+  const definition =
+    url === undefined ? context.definitions.get(plugin) : context.modules?.definitions.get(url)
+  if (definition !== undefined) return definition
+  const subject = subjectOf('plugins.json', value, pointer)
+  const known = [...context.definitions.keys()]
+  report(
+    `${pointer}/plugin`,
+    isModulePath(plugin)
+      ? `${subject}the module ${quote(plugin)} has not been loaded; its path must be written without placeholders.`
+      : `${subject}there is no plugin ${quote(plugin)}.${suggest(plugin, known)} Known plugins: ${known.join(', ')}; a module of your own is named by a path such as "./custom/my-plugin.ts".`,
+  )
+  return null
+}
+
+function checkConfig(
+  definition: PluginDefinition,
+  config: unknown,
+  pointer: string,
+  check: EntriesCheck,
+): void {
+  const { report, value, whole, filled } = check
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) return
+  const at = `${pointer}/config`
+  const subject = subjectOf('plugins.json', value, pointer)
+  try {
+    const input = { value: config as Record<string, unknown>, at, whole, filled }
+    const mistakes = validatorOf(definition.schema)(input)
+    for (const mistake of mistakes) {
+      const place = at + mistake.pointer
+      if (!check.unfilled.has(place)) report(place, subject + mistake.message)
+    }
+    if (mistakes.length > 0) return
+    for (const problem of definition.check?.(config as never) ?? []) {
+      report(at + problem.pointer, `${subject}${problem.message}`)
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    report(at, `${subject}its config cannot be checked, because the plugin itself failed: ${reason}.`)
+  }
+}

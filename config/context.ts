@@ -1,0 +1,18 @@
+// What a config is built with besides its files. Main thread.
+import type { ConfigProblem } from '../gateway/contract/errors.ts'
+import type { PluginDefinition } from '../gateway/contract/plugin.ts'
+import type { EnvironmentOverrides } from './env.ts'
+import type { PluginModules } from './plugin-modules.ts'
+
+export interface BuildContext {
+  readonly configDir: string
+  /** Environment variables for placeholders. */
+  readonly variables: Readonly<Record<string, string | undefined>>
+  readonly overrides: EnvironmentOverrides
+  /** The plugins of the registry by name. */
+  readonly definitions: ReadonlyMap<string, PluginDefinition>
+  /** What loadPluginModules gave for these files; its problems are added to the others. */
+  readonly modules?: PluginModules
+  /** What readConfigFiles found; files that it could not read are then not checked again in vain. */
+  readonly known?: readonly ConfigProblem[]
+}

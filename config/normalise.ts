@@ -1,0 +1,117 @@
+// From checked files to the parts of a snapshot: paths made absolute, names lower-cased, absent options made null.
+// Main thread; called by load.ts only with files that passed every check.
+import { createHash } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import type {
+  GatewayConfig,
+  PluginEntry,
+  RouteConfig,
+  TenancyConfig,
+  Tenant,
+  UpstreamConfig,
+} from '../gateway/contract/snapshot.ts'
+import { parseOrigin } from './check/upstreams.ts'
+import type { GatewayFile } from './schema/gateway.ts'
+import type { PluginsFile } from './schema/plugins.ts'
+import type { RoutesFile } from './schema/routes.ts'
+
+type Frozen<T> = T extends object ? { readonly [Key in keyof T]: Frozen<T[Key]> } : T
+type Fits<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
+type Same<A, B> = Fits<Frozen<A>, Frozen<B>>
+
+/** Fails to compile when a schema and the contract of gateway/contract/snapshot.ts drift apart. */
+export const schemasMatchContract: readonly [
+  Same<GatewayFile['limits'], GatewayConfig['limits']>,
+  Same<GatewayFile['timeouts'], GatewayConfig['timeouts']>,
+  Same<GatewayFile['listeners'][number], GatewayConfig['listeners'][number]>,
+  Same<GatewayFile['admin'], GatewayConfig['admin']>,
+  Same<GatewayFile['log'], GatewayConfig['log']>,
+  Same<NonNullable<GatewayFile['demo']>, NonNullable<GatewayConfig['demo']>>,
+  Same<RoutesFile['tenancy'], TenancyConfig>,
+  Same<RoutesFile['tenants'][number], Tenant>,
+  Same<RoutesFile['upstreams'][string]['retry'], UpstreamConfig['retry']>,
+  Same<RoutesFile['upstreams'][string]['breaker'], UpstreamConfig['breaker']>,
+  Same<RoutesFile['upstreams'][string]['timeouts'], UpstreamConfig['timeouts']>,
+  Same<RoutesFile['upstreams'][string]['balancer'], UpstreamConfig['balancer']>,
+  Same<RoutesFile['routes'][number]['auth'], RouteConfig['auth']>,
+  Same<PluginsFile['plugins'][number], PluginEntry>,
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true]
+
+export function toGatewayConfig(
+  file: GatewayFile,
+  configDir: string,
+  adminToken: string | undefined,
+): GatewayConfig {
+  const { admin, log } = file
+  const sha256 = (token: string) => createHash('sha256').update(token).digest('hex')
+  const fromEnvironment = {
+    name: 'AEGIS_ADMIN_TOKEN',
+    role: 'admin',
+    sha256: sha256(adminToken ?? ''),
+  } as const
+  return {
+    listeners: file.listeners,
+    workers: file.workers === 'auto' ? Math.min(64, availableParallelism()) : file.workers,
+    admin: adminToken === undefined ? admin : { ...admin, tokens: [...admin.tokens, fromEnvironment] },
+    trustedProxies: file.trustedProxies,
+    limits: file.limits,
+    timeouts: file.timeouts,
+    log: { ...log, file: log.file === null ? null : resolve(configDir, log.file) },
+    stateDir: resolve(configDir, file.stateDir),
+    demo: file.demo ?? null,
+  }
+}
+
+export function toTenancyConfig(file: RoutesFile['tenancy']): TenancyConfig {
+  return { ...file, baseDomains: file.baseDomains.map(lower) }
+}
+
+export function toTenant(tenant: RoutesFile['tenants'][number]): Tenant {
+  return { ...tenant, hosts: tenant.hosts.map(lower) }
+}
+
+export function toUpstreams(file: RoutesFile['upstreams']): Record<string, UpstreamConfig> {
+  const upstreams: Record<string, UpstreamConfig> = {}
+  for (const [name, upstream] of Object.entries(file)) {
+    const { active, passive } = upstream.health
+    upstreams[name] = {
+      ...upstream,
+      name,
+      targets: upstream.targets.map(({ url, weight }) => ({ url: toOrigin(url), weight })),
+      health: { active: active ?? null, passive: passive ?? null },
+    }
+  }
+  return upstreams
+}
+
+function toOrigin(url: string): string {
+  const parsed = parseOrigin(url)
+  if ('problem' in parsed) throw new Error(parsed.problem)
+  return parsed.origin
+}
+
+export function toRouteConfig(route: RoutesFile['routes'][number]): RouteConfig {
+  const { rewrite, upstream, headers } = route
+  return {
+    ...route,
+    hosts: route.hosts.map(lower),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    upstream: typeof upstream === 'string' ? [{ name: upstream, weight: 1 }] : upstream,
+    rewrite:
+      rewrite === undefined ? null : { stripPrefix: rewrite.stripPrefix ?? null, path: rewrite.path ?? null },
+    permission: route.permission ?? null,
+  }
+}
+
+function lower(text: string): string {
+  return text.toLowerCase()
+}
+
+/** Workers, the admin API and tests may all hold a snapshot: none of them can change it. */
+export function freezeDeep<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  Object.freeze(value)
+  for (const child of Object.values(value)) freezeDeep(child)
+  return value
+}

@@ -1,0 +1,150 @@
+// Schema of gateway.json, the static file: a change needs a restart.
+import Type, { type Static } from 'typebox'
+import { closed, durationMs, listOf, nameOf, oneOf, port, schemaReference, wholeNumber } from './parts.ts'
+
+const listener = Type.Object(
+  {
+    name: nameOf('Name of the listener, in logs and in the status.'),
+    host: Type.String({ minLength: 1, default: '0.0.0.0', description: 'Address to listen on.' }),
+    port: port('TCP port; 0 picks a free one.'),
+  },
+  closed,
+)
+
+const token = Type.Object(
+  {
+    name: nameOf('Who holds the token; written to the audit trail.'),
+    role: oneOf(['viewer', 'operator', 'admin'], {
+      description:
+        'viewer reads, operator also edits routes, plugins and tenants, admin also tokens and rollbacks.',
+    }),
+    sha256: Type.String({
+      pattern: '^[0-9a-f]{64}$',
+      'x-allowed': 'the SHA-256 of the token, 64 lower-case hex digits',
+      description: 'SHA-256 of the bearer token as 64 lower-case hex digits.',
+    }),
+  },
+  closed,
+)
+
+const admin = Type.Object(
+  {
+    host: Type.String({
+      minLength: 1,
+      default: '127.0.0.1',
+      description: 'Address of the admin API; loopback unless it is protected otherwise.',
+    }),
+    port: port('TCP port of the admin API; 0 picks a free one.', { default: 3001 }),
+    tokens: listOf(
+      token,
+      'Bearer tokens of the admin API. With none, one is made at start and printed once.',
+    ),
+    allowedHosts: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        maxItems: 1000,
+        description:
+          'Host names under which the admin API may be asked besides addresses, localhost and bare names.',
+      }),
+    ),
+    openMetrics: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether /metrics needs no token. Left out: only while the admin API listens on loopback.',
+      }),
+    ),
+  },
+  { ...closed, default: {}, description: 'The admin API, on a listener of its own.' },
+)
+
+const limits = Type.Object(
+  {
+    headerBytes: wholeNumber('Bytes of all request headers together.', 16_384, 1024, 1_048_576),
+    headerCount: wholeNumber('Request headers.', 100, 1, 10_000),
+    urlBytes: wholeNumber('Bytes of the request target.', 8192, 64, 1_048_576),
+    bodyBytes: wholeNumber('Bytes of a request body.', 10_485_760, 0, Number.MAX_SAFE_INTEGER),
+    connections: wholeNumber('Open client connections of the process; 0 is no limit.', 50_000, 0, 10_000_000),
+    connectionsPerIp: wholeNumber('Open connections of one client address; 0 is no limit.', 0, 0, 10_000_000),
+    requestsPerConnection: wholeNumber(
+      'Requests served on one connection before it is closed; 0 is no limit.',
+      0,
+      0,
+      1_000_000_000,
+    ),
+  },
+  { ...closed, default: {}, description: 'What a client may send at most.' },
+)
+
+const timeouts = Type.Object(
+  {
+    headersMs: durationMs('Time a client has to send the head of a request.', 10_000),
+    requestMs: durationMs('Time a client has to send a whole request.', 60_000),
+    idleMs: durationMs('Time an idle connection is kept.', 75_000),
+    drainTimeoutMs: durationMs('Time that requests in flight get when the gateway stops.', 30_000, 0),
+  },
+  { ...closed, default: {}, description: 'How long clients may take.' },
+)
+
+const log = Type.Object(
+  {
+    level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
+      default: 'info',
+      description: 'Least severe level that is logged.',
+    }),
+    access: oneOf(['stdout', 'off'], {
+      default: 'stdout',
+      description: 'Where access log lines go besides the file.',
+    }),
+    file: Type.Union([Type.String({ minLength: 1 }), Type.Null()], {
+      default: null,
+      description: 'Rotated log file, relative to the config directory; null for none.',
+    }),
+    rotateBytes: wholeNumber('Size at which the file is rotated.', 52_428_800, 1024, 1_099_511_627_776),
+    rotateKeep: wholeNumber('Rotated files kept.', 5, 1, 1000),
+  },
+  { ...closed, default: {}, description: 'System and access log.' },
+)
+
+const demo = Type.Object(
+  {
+    backendPort: port('Port of the sample backend, on loopback.'),
+    tenant: nameOf('Tenant that the printed demo token belongs to.'),
+  },
+  {
+    ...closed,
+    description: 'Starts the sample backend and prints a signed demo token. Leave it out in production.',
+  },
+)
+
+export const gatewayFileSchema = Type.Object(
+  {
+    $schema: schemaReference,
+    listeners: Type.Array(listener, {
+      minItems: 1,
+      maxItems: 64,
+      description: 'Where clients connect.',
+    }),
+    workers: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 64 })], {
+      default: 'auto',
+      description: 'Worker threads; "auto" is one per processor.',
+    }),
+    admin,
+    trustedProxies: listOf(
+      Type.String(),
+      'Addresses or CIDR ranges of proxies whose forwarding and identity headers are believed.',
+      { maxItems: 10_000 },
+    ),
+    limits,
+    timeouts,
+    log,
+    stateDir: Type.String({
+      minLength: 1,
+      default: '.aegis',
+      description: 'Where the last good config and its history are kept; relative to the config directory.',
+    }),
+    demo: Type.Optional(demo),
+  },
+  { ...closed, title: 'Aegis gateway.json', description: 'Static settings; a change needs a restart.' },
+)
+
+/** gateway.json with its defaults filled in. */
+export type GatewayFile = Static<typeof gatewayFileSchema>

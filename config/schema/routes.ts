@@ -1,0 +1,226 @@
+// Schema of routes.json, the dynamic file: tenants, upstreams and routes; a change is live within a second.
+import Type, { type Static, type TSchemaOptions } from 'typebox'
+import { closed, durationMs, listOf, nameOf, oneOf, schemaReference, wholeNumber } from './parts.ts'
+
+const weight = (options: TSchemaOptions = {}) =>
+  Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Share of the requests.', ...options })
+
+const tenancy = Type.Object(
+  {
+    baseDomains: listOf(
+      Type.String(),
+      'With "example.com", the host acme.example.com belongs to the tenant "acme".',
+      { maxItems: 1000 },
+    ),
+    unknownTenant: Type.Enum([404, 403, 400], {
+      type: 'integer',
+      default: 404,
+      description: 'Status answered when a request that the tenant plugin guards belongs to no known tenant.',
+    }),
+  },
+  { ...closed, default: {}, description: 'How hosts name tenants.' },
+)
+
+const tenant = Type.Object(
+  {
+    id: nameOf('Id of the tenant; also its subdomain of every base domain.'),
+    hosts: listOf(Type.String(), 'Custom domains of the tenant.', { maxItems: 1000 }),
+    plan: Type.Union([Type.String(), Type.Null()], {
+      default: null,
+      description: 'One of the plans, or null.',
+    }),
+    status: oneOf(['active', 'suspended'], {
+      default: 'active',
+      description: 'Requests of a suspended tenant get 403.',
+    }),
+    metadata: Type.Record(Type.String(), Type.Unknown(), {
+      default: {},
+      description: 'Free-form; plugins may read it.',
+    }),
+  },
+  closed,
+)
+
+const target = Type.Object(
+  {
+    url: Type.String({ description: 'Origin of the service: http://host:port or https://host:port.' }),
+    weight: weight({ default: 1 }),
+  },
+  closed,
+)
+
+const activeHealth = Type.Object(
+  {
+    path: Type.String({
+      pattern: '^/[!-~]*$',
+      'x-allowed': 'a path that starts with "/"',
+      default: '/health',
+      description: 'Path that is asked; a status below 400 is healthy.',
+    }),
+    intervalMs: durationMs('Time between two checks of a target.', 5000, 100),
+    timeoutMs: durationMs('Time a check may take.', 2000, 10),
+    healthyAfter: wholeNumber('Good checks in a row that make a target healthy.', 2, 1, 100),
+    unhealthyAfter: wholeNumber('Bad checks in a row that make a target unhealthy.', 3, 1, 100),
+  },
+  { ...closed, description: 'The gateway asks the targets. Left out: it does not.' },
+)
+
+const passiveHealth = Type.Object(
+  {
+    failures: wholeNumber('Failed requests in a row that eject a target.', 5, 1, 100_000),
+    ejectMs: durationMs('How long a target stays ejected.', 30_000),
+  },
+  { ...closed, description: 'Failing targets are ejected for a while. Left out: they are not.' },
+)
+
+const retry = Type.Object(
+  {
+    attempts: wholeNumber('Tries after the first.', 2, 0, 10),
+    budgetPercent: wholeNumber('Retries allowed as a share of recent requests.', 20, 0, 100),
+    on: Type.Array(oneOf(['connect-failure', 'reset-before-response', '502', '503', '504'], {}), {
+      default: ['connect-failure', 'reset-before-response'],
+      uniqueItems: true,
+      description: 'Failures that are retried, where the request can be repeated without harm.',
+    }),
+  },
+  { ...closed, default: {}, description: 'Further tries on another target.' },
+)
+
+const breaker = Type.Object(
+  {
+    maxConnections: wholeNumber('Open connections to the upstream per worker.', 1024, 1, 1_000_000),
+    maxPending: wholeNumber('Requests that wait for a connection, per worker.', 1024, 0, 1_000_000),
+    errorPercent: wholeNumber('Share of failures that opens the breaker; 0 turns it off.', 0, 0, 100),
+  },
+  { ...closed, default: {}, description: 'Bounds what a sick upstream can hold.' },
+)
+
+const timeouts = Type.Object(
+  {
+    connectMs: durationMs('Time to connect.', 2000),
+    headersMs: durationMs('Time until the head of the response.', 30_000),
+    bodyIdleMs: durationMs('Longest pause within the response body.', 60_000),
+  },
+  { ...closed, default: {}, description: 'How long the upstream may take.' },
+)
+
+const upstream = Type.Object(
+  {
+    targets: Type.Array(target, { minItems: 1, maxItems: 1000, description: 'Where the service runs.' }),
+    balancer: oneOf(['round-robin', 'least-request'], {
+      default: 'round-robin',
+      description: 'How a target is picked; least-request takes the less busy of two random ones.',
+    }),
+    health: Type.Object(
+      { active: Type.Optional(activeHealth), passive: Type.Optional(passiveHealth) },
+      { ...closed, default: {}, description: 'How the health of targets is known.' },
+    ),
+    retry,
+    breaker,
+    timeouts,
+    preserveHost: Type.Boolean({
+      default: false,
+      description: "true: the client's Host is sent up; false: the target's.",
+    }),
+  },
+  closed,
+)
+
+const rewrite = Type.Object(
+  {
+    stripPrefix: Type.Optional(
+      Type.String({ description: 'Literal prefix, such as "/api/v1", taken off the path.' }),
+    ),
+    path: Type.Optional(
+      Type.String({
+        description:
+          'Template of the path upstream: names of the route\'s path, a last "/*" for what its "/*" matched.',
+      }),
+    ),
+  },
+  { ...closed, description: 'Changes the path for the upstream: stripPrefix or path.' },
+)
+
+const permission = Type.Object(
+  {
+    resource: Type.String({ minLength: 1, maxLength: 256, description: 'Such as "items".' }),
+    action: Type.String({
+      minLength: 1,
+      maxLength: 256,
+      default: '{method}',
+      description: '"{method}" stands for read, create, update or delete, by the method of the request.',
+    }),
+  },
+  { ...closed, description: 'Permission that the caller needs.' },
+)
+
+const splitPart = Type.Object(
+  { name: Type.String({ description: 'Name of an upstream.' }), weight: weight() },
+  closed,
+)
+
+const route = Type.Object(
+  {
+    id: nameOf('Name of the route, in metrics, logs and scopes.'),
+    hosts: listOf(Type.String(), 'Exact hosts or "*.example.com"; none is any host.', { maxItems: 1000 }),
+    paths: Type.Array(Type.String(), {
+      minItems: 1,
+      maxItems: 1000,
+      description: 'Literal segments, "{name}" for one segment, a last "/*" for this path and all below.',
+    }),
+    methods: listOf(Type.String(), 'Upper-case methods; none is any method.', { maxItems: 50 }),
+    headers: Type.Record(Type.String(), Type.String(), {
+      default: {},
+      description: 'Headers that the request must carry, with their exact values.',
+    }),
+    upstream: Type.Union(
+      [
+        Type.String({ description: 'Name of an upstream.' }),
+        Type.Array(splitPart, { minItems: 1, maxItems: 100, description: 'Weighted split.' }),
+      ],
+      { description: 'Upstream of the route, or a list of upstreams with weights.' },
+    ),
+    rewrite: Type.Optional(rewrite),
+    auth: oneOf(['required', 'optional', 'none'], {
+      default: 'required',
+      description: 'Whether a caller must, may or need not be known.',
+    }),
+    roles: listOf(
+      Type.String({ minLength: 1, maxLength: 256 }),
+      'Any of these roles; none asks for no role.',
+      {
+        maxItems: 1000,
+      },
+    ),
+    permission: Type.Optional(permission),
+  },
+  closed,
+)
+
+/** More would be a mistake; it also bounds how many problems one file can have. */
+export const mostEntries = 100_000
+
+export const routesFileSchema = Type.Object(
+  {
+    $schema: schemaReference,
+    tenancy,
+    tenants: listOf(tenant, 'The customers.', { maxItems: mostEntries }),
+    plans: Type.Record(Type.String(), Type.Record(Type.String(), Type.Unknown()), {
+      default: {},
+      description: 'Plans by name, with free-form settings.',
+    }),
+    upstreams: Type.Record(Type.String(), upstream, { description: 'Services by name.' }),
+    routes: Type.Array(route, {
+      maxItems: mostEntries,
+      description: 'Which requests go where. The most specific route wins; order does not matter.',
+    }),
+  },
+  {
+    ...closed,
+    title: 'Aegis routes.json',
+    description: 'Tenants, upstreams and routes; changes are live at once.',
+  },
+)
+
+/** routes.json with its defaults filled in. */
+export type RoutesFile = Static<typeof routesFileSchema>

@@ -1,0 +1,59 @@
+// Writes edits of the admin API back to the config files. Main thread; called by gateway/control.
+import { realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ConfigFiles } from '../gateway/contract/control-api.ts'
+import { ConfigError, type ConfigProblem } from '../gateway/contract/errors.ts'
+import { type FileOwner, type StagedFile, stageFile } from './atomic-file.ts'
+import { fileNames } from './load.ts'
+
+const newFile: FileOwner = { mode: 0o644 }
+
+/**
+ * Writes the given files, all or none as far as a file system allows: every one is on disk under another name before
+ * the first is renamed. A symbolic link stays, its target is replaced; the file's mode and owner stay. Throws a
+ * ConfigError that names the file and the reason.
+ */
+export async function writeConfigFiles(dir: string, changed: Partial<ConfigFiles>): Promise<void> {
+  const staged: StagedFile[] = []
+  try {
+    for (const key of Object.keys(fileNames) as (keyof ConfigFiles)[]) {
+      const content = changed[key]
+      if (content === undefined) continue
+      staged.push(await attempt(fileNames[key], () => stage(join(dir, fileNames[key]), content)))
+    }
+    for (const file of staged) await file.commit()
+  } catch (error) {
+    await Promise.all(staged.map((file) => file.discard()))
+    throw error
+  }
+}
+
+/** The text of a config file: JSON, indented by two spaces, with a final newline. */
+export function toFileText(content: object): string {
+  return `${JSON.stringify(content, null, 2)}\n`
+}
+
+async function stage(path: string, content: object): Promise<StagedFile> {
+  const target = await realpath(path).catch(ifMissing(path))
+  const owner = await stat(target)
+    .then(({ mode, uid, gid }): FileOwner => ({ mode: mode & 0o7777, uid, gid }))
+    .catch(ifMissing(newFile))
+  return stageFile(target, toFileText(content), owner)
+}
+
+function ifMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === 'ENOENT') return value
+    throw error
+  }
+}
+
+async function attempt<T>(file: ConfigProblem['file'], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const reason = (error as Error).message
+    const message = `The file cannot be written: ${reason}. Its directory must be writable for the gateway's user; a read-only mount (such as a Kubernetes ConfigMap) is changed at its source.`
+    throw new ConfigError([{ file, pointer: '', message }])
+  }
+}
