@@ -126,6 +126,7 @@ export const rules: readonly Rule[] = [
     name: 'lets no instance see what another one saw',
     async check(subject) {
       const [busy, quiet, fresh] = [createInstance(subject), createInstance(subject), createInstance(subject)]
+      for (const { plugin } of [busy, quiet, fresh]) await plugin.start?.()
       const expected = await answersOf(fresh.plugin, createViews())
       for (let round = 0; round < 3; round++) await answersOf(busy.plugin, createViews())
       assert.deepEqual(await answersOf(quiet.plugin, createViews()), expected)
@@ -138,6 +139,7 @@ export const rules: readonly Rule[] = [
     async check(subject) {
       const before = JSON.stringify(subject.config)
       const { plugin } = createInstance(subject)
+      await plugin.start?.()
       await answersOf(plugin, createViews())
       assert.equal(JSON.stringify(subject.config), before)
       await plugin.close?.()
@@ -175,6 +177,7 @@ export const rules: readonly Rule[] = [
         const others = facts.filter((fact) => !provided.includes(fact))
         const before = others.map((fact) => view[fact])
         const { plugin } = createInstance(subject)
+        await plugin.start?.()
         await plugin.onRequest?.(view)
         assert.deepEqual(
           others.map((fact) => view[fact]),

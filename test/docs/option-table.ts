@@ -8,10 +8,11 @@ export function toOptionTable(schema: SchemaNode): string {
   const seen = new Set<string>()
   const rows: string[] = []
   const required = new Set(nodesOf(schema).flatMap(requiredBelow))
-  for (const { place, node, property } of nodesOf(schema)) {
+  for (const { place, node, property, alternative } of nodesOf(schema)) {
     if (!property || seen.has(place)) continue
     seen.add(place)
-    const unset = required.has(place) && node.default === undefined ? 'required' : toDefault(node)
+    const mustBeGiven = required.has(place) && node.default === undefined && !alternative
+    const unset = mustBeGiven ? 'required' : toDefault(node)
     rows.push(`| \`${place}\` | ${toTypeName(node)} | ${unset} | ${toCell(node.description ?? '')} |`)
   }
   return ['| Option | Type | Default | What it does |', '|---|---|---|---|', ...rows].join('\n')
