@@ -47,6 +47,7 @@ const issuer = Type.Object(
     }),
     secret: Type.Optional(
       Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 8 })], {
+        writeOnly: true,
         description: 'For HS*: the shared secret, or several while one is being replaced.',
       }),
     ),
