@@ -35,7 +35,7 @@ export const layers: readonly Layer[] = [
   },
   {
     name: 'main thread entry',
-    files: /^gateway\/main\.ts$/,
+    files: /^gateway\/(main|start)\.ts$/,
     mayImport: ['^gateway/(?!dataplane/|worker\\.ts)', '^config/', '^admin/', '^plugins/', '^examples/'],
     libraries: [builtins, 'pino', 'pino-roll', 'prom-client'],
   },
