@@ -21,6 +21,8 @@ export interface NewVersion {
   readonly action: string
 }
 
+export type PastVersion = Omit<ConfigVersion, 'live'>
+
 export interface History {
   /** The files of the newest good config of this or an earlier process; null when there is none. */
   lastGood(): ConfigFiles | null
@@ -28,11 +30,13 @@ export interface History {
    * Makes `files` the last good config and a new version, unless they equal the newest one. Resolves with its number
    * when it is on disk or has failed to get there; never rejects.
    */
-  add(files: ConfigFiles, version: NewVersion): Promise<number>
-  /** Newest first. `live` is the one added last by this process. */
-  versions(): readonly ConfigVersion[]
+  record(files: ConfigFiles, version: NewVersion): Promise<number>
+  /** Newest first. */
+  list(): readonly PastVersion[]
+  /** Number of what this process recorded last; null before. */
+  liveNumber(): number | null
   /** null: no such version, or its file is damaged. */
-  files(number: number): ConfigFiles | null
+  get(number: number): ConfigFiles | null
   /** Damaged state files found at start, and why the last write failed, if it did. */
   warnings(): readonly string[]
 }
@@ -68,7 +72,7 @@ export function createHistory(options: HistoryOptions): History {
   let writing: Promise<unknown> = Promise.resolve()
   return {
     lastGood: () => state.lastGood,
-    add(files, version) {
+    record(files, version) {
       const head = nextHead(state, files, { ...version, at: new Date(wallMs()).toISOString() })
       state.lastGood = files
       state.live = head.number
@@ -76,11 +80,9 @@ export function createHistory(options: HistoryOptions): History {
       writing = write
       return write.then(() => head.number)
     },
-    versions: () =>
-      state.heads
-        .map(({ number, at, by, action }) => ({ number, at, by, action, live: number === state.live }))
-        .reverse(),
-    files: (number) => state.unsaved.get(number) ?? readVersion(state, number),
+    list: () => state.heads.map(({ number, at, by, action }) => ({ number, at, by, action })).reverse(),
+    liveNumber: () => state.live,
+    get: (number) => state.unsaved.get(number) ?? readVersion(state, number),
     warnings: () => (state.writeFailure === null ? [...state.damage] : [...state.damage, state.writeFailure]),
   }
 }

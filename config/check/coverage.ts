@@ -1,6 +1,6 @@
 // A route that asks for a known caller, a role or a permission must be covered by plugins that enforce it. Without
 // this check a disabled plugin would silently open the route.
-import type { Enforced, PluginDefinition } from '../../gateway/contract/plugin.ts'
+import type { PluginDefinition } from '../../gateway/contract/plugin.ts'
 import type { Report } from '../problems.ts'
 import type { RoutesFile } from '../schema/routes.ts'
 import { quote } from '../wording.ts'
@@ -8,6 +8,7 @@ import type { Entry } from './places.ts'
 import type { ChainEntry } from './plugins.ts'
 
 type Route = RoutesFile['routes'][number]
+type Enforced = NonNullable<PluginDefinition['enforces']>[number]
 
 export interface CoverageCheck {
   readonly routes: readonly Entry<Route>[]

@@ -8,9 +8,6 @@ import type { Reply } from './reply.ts'
 /** What a plugin establishes on the exchange for later ones. */
 export type Fact = 'requestId' | 'tenant' | 'identity'
 
-/** What a route can ask for and a plugin can see to. */
-export type Enforced = 'auth' | 'roles' | 'permission'
-
 /** undefined: go on; a Reply: stop here and answer it. */
 export type Verdict = Reply | undefined
 
@@ -22,11 +19,6 @@ export interface PluginDefinition<S extends TSchema = TSchema> {
   /** Facts that an earlier plugin of the chain must provide; an impossible order is refused at load. */
   readonly needs?: readonly Fact[]
   readonly provides?: readonly Fact[]
-  /**
-   * Settings of a route that this plugin enforces. A config is refused in which a route asks for one of them and no
-   * enabled plugin that lists it here covers every request of the route.
-   */
-  readonly enforces?: readonly Enforced[]
   /** Route settings that this plugin acts on; a route that uses one no plugin of its chain enforces is refused at load. */
   readonly enforces?: readonly ('auth' | 'roles' | 'permission')[]
   /** What a throw or time-out of a request hook means: deny is a 500, allow goes on without this plugin. */
