@@ -5,25 +5,36 @@ import { definePlugin } from '../../gateway/contract/plugin.ts'
 import { createAccessLog, isCredentialHeader } from './access-log.ts'
 import { createRequestMetrics } from './request-metrics.ts'
 
+const accessLogDefaults = {
+  enabled: true,
+  sample: 1,
+  redactQuery: ['token', 'access_token', 'aegis_token', 'api_key'],
+  headers: [],
+}
+
 const accessLog = Type.Object(
   {
-    enabled: Type.Boolean({ default: true }),
+    enabled: Type.Boolean({ default: accessLogDefaults.enabled, description: 'One JSON line per request.' }),
     sample: Type.Number({
-      default: 1,
+      default: accessLogDefaults.sample,
       minimum: 0,
       maximum: 1,
       description: 'Share of requests that get a line, picked at random: 1 is all, 0 none.',
     }),
     redactQuery: Type.Array(Type.String({ minLength: 1 }), {
-      default: ['token', 'access_token', 'aegis_token', 'api_key'],
+      default: accessLogDefaults.redactQuery,
       description: 'Query parameters, in any case, whose values are not logged; in the Referer neither.',
     }),
     headers: Type.Array(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), {
-      default: [],
+      default: accessLogDefaults.headers,
       description: 'Request headers logged besides User-Agent and Referer.',
     }),
   },
-  { additionalProperties: false, default: {} },
+  {
+    additionalProperties: false,
+    default: accessLogDefaults,
+    description: 'Lines go to where gateway.json `log` sends them.',
+  },
 )
 
 const schema = Type.Object(
