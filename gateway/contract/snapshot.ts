@@ -44,6 +44,10 @@ export interface AdminConfig {
   readonly port: number
   /** `sha256` is the lower-case hex SHA-256 of the bearer token. */
   readonly tokens: readonly { readonly name: string; readonly role: AdminRole; readonly sha256: string }[]
+  /** Host names under which the admin API may be asked besides addresses, localhost and names without a dot. */
+  readonly allowedHosts?: readonly string[]
+  /** Whether `/metrics` needs no token; not given: only while the admin listener is bound to loopback. */
+  readonly openMetrics?: boolean
 }
 
 export interface LimitsConfig {
