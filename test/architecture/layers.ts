@@ -19,7 +19,7 @@ export const layers: readonly Layer[] = [
     name: 'data plane',
     files: /^gateway\/dataplane\//,
     mayImport: ['^gateway/dataplane/', contract],
-    libraries: [builtins, 'undici', 'http-proxy-3', 'lru-cache', 'prom-client'],
+    libraries: [builtins, 'undici', 'http-proxy-3', 'lru-cache', 'pino', 'prom-client'],
   },
   {
     name: 'shared state',
@@ -62,6 +62,7 @@ export const layers: readonly Layer[] = [
       '@fastify/swagger-ui',
       '@fastify/type-provider-typebox',
       'typebox',
+      'ajv',
     ],
   },
   {

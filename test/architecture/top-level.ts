@@ -50,10 +50,17 @@ export function topLevelEffects({ tokens }: Source): Place[] {
   tokens.forEach((token, at) => {
     if (token.column !== 0 || token.depth !== 0 || token.line === tokens[at - 1]?.line) return
     const bareImport = token.text === 'import' && tokens[at + 1]?.kind === 'string'
+    if (token.text === 'if' && isScriptGuard(tokens, at)) return
     if (!bareImport && (declarations.has(token.text) || /^[\])}|&>]$/.test(token.text))) return
     places.push({ line: token.line, message: `does something when imported: ${token.text}` })
   })
   return places
+}
+
+/** `if (import.meta.main)` and the like: what runs only when the file itself is started. */
+function isScriptGuard(tokens: readonly Token[], at: number): boolean {
+  const condition = tokens.slice(at + 1, closing(tokens, at + 1))
+  return condition.some(({ text }, index) => text === 'import' && condition[index + 2]?.text === 'meta')
 }
 
 /** `let` and `var`, and constants that are written to later in the file. */
@@ -63,7 +70,7 @@ export function topLevelState({ tokens }: Source): Place[] {
     const name = tokens[at + 1]
     if (token.text === 'let' || token.text === 'var')
       return [{ line: token.line, message: `${token.text} ${name?.text}` }]
-    if (token.text !== 'const' || name?.kind !== 'name') return []
+    if (token.text !== 'const' || tokens[at - 1]?.text === 'as' || name?.kind !== 'name') return []
     const reason = holdsState(tokens, at) ?? writeTo(tokens, name.text)
     return reason === null ? [] : [{ line: token.line, message: `${name.text} is state: ${reason}` }]
   })

@@ -13,7 +13,7 @@ export function toOptionTable(schema: SchemaNode): string {
     seen.add(place)
     const mustBeGiven = required.has(place) && node.default === undefined && !alternative
     const unset = mustBeGiven ? 'required' : toDefault(node)
-    rows.push(`| \`${place}\` | ${toTypeName(node)} | ${unset} | ${toCell(node.description ?? '')} |`)
+    rows.push(`| \`${place}\` | ${toTypeName(node)} | ${unset} | ${toProse(node.description ?? '')} |`)
   }
   return ['| Option | Type | Default | What it does |', '|---|---|---|---|', ...rows].join('\n')
 }
@@ -23,6 +23,19 @@ export function withOptionTable(page: string, schema: SchemaNode): string {
   const [start, end] = [page.indexOf(tableStart), page.indexOf(tableEnd)]
   if (start < 0 || end < start) throw new Error(`needs the lines "${tableStart}" and "${tableEnd}"`)
   return `${page.slice(0, start)}${tableStart}\n${toOptionTable(schema)}\n${page.slice(end)}`
+}
+
+/** Markdown in which `*` and `_` mean themselves, except in code spans. */
+function toProse(text: string): string {
+  return toCell(text)
+    .split('`')
+    .map((part, index) => (index % 2 === 0 ? part.replace(/[*_]/g, '\\$&') : part))
+    .join('`')
+}
+
+/** Text without what the formatter may change in a table: the width of its columns. */
+export function withoutLayout(page: string): string {
+  return page.replace(/ *\| */g, '|').replace(/-{3,}/g, '---')
 }
 
 function requiredBelow({ place, node }: { place: string; node: SchemaNode }): string[] {
