@@ -1,12 +1,12 @@
 // What the main thread and its workers say to each other (structured clone over the worker's message port).
-import type { Snapshot } from './snapshot.ts'
+import type { LogConfig, Snapshot } from './snapshot.ts'
 
 /** Given to a worker when it is spawned. */
 export interface WorkerBoot {
   readonly index: number
   /** The shared counter table of gateway/shared-state/. */
   readonly counters: SharedArrayBuffer
-  readonly configDir: string
+  readonly logLevel: LogConfig['level']
 }
 
 export type ToWorker =
@@ -27,7 +27,11 @@ export type FromWorker =
   | { readonly kind: 'prepared'; readonly version: number }
   | { readonly kind: 'refused'; readonly version: number; readonly reason: string }
   | { readonly kind: 'committed'; readonly version: number }
-  | { readonly kind: 'listening'; readonly ports: Readonly<Record<string, number>> }
+  | {
+      readonly kind: 'listening'
+      readonly ports: Readonly<Record<string, number>>
+      readonly error: string | null
+    }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown; readonly error: string | null }
   | { readonly kind: 'drained' }
   /** Whole lines, each ended by a newline. `system` lines are the worker's own log. */

@@ -30,5 +30,5 @@ export function answer(
   headers: readonly string[] = noHeaders,
   body: string | Uint8Array | null = null,
 ): Reply {
-  return { status, code: 'AEGIS_OK', detail: '', headers, body }
+  return { status, code: '', detail: '', headers, body }
 }

@@ -1,0 +1,38 @@
+// The control plane's own instruments. Main thread.
+import type { MetricsPort } from '../contract/ports.ts'
+import type { TargetHealth } from '../contract/protocol.ts'
+
+export interface Gauges {
+  version(version: number): void
+  reload(ok: boolean): void
+  health(states: readonly TargetHealth[]): void
+}
+
+export function createGauges(metrics: MetricsPort): Gauges {
+  const version = metrics.gauge('aegis_config_version', 'Number of the config that all workers run.', [])
+  const lastOk = metrics.gauge(
+    'aegis_config_last_reload_success',
+    'Whether the config on disk was accepted when it was last read: 1 or 0.',
+    [],
+  )
+  const reloads = metrics.counter('aegis_config_reloads_total', 'Times a config was read or changed.', [
+    'result',
+  ])
+  const health = metrics.gauge(
+    'aegis_upstream_health',
+    'Whether a target is healthy and not ejected: 1 or 0.',
+    ['upstream', 'target'],
+  )
+  return {
+    version: (number) => version.labels().set(number),
+    reload(ok) {
+      lastOk.labels().set(ok ? 1 : 0)
+      reloads.labels(ok ? 'ok' : 'refused').inc()
+    },
+    health(states) {
+      for (const state of states) {
+        health.labels(state.upstream, state.target).set(state.healthy && state.ejectedUntilMs === 0 ? 1 : 0)
+      }
+    },
+  }
+}

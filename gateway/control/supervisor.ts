@@ -1,0 +1,238 @@
+// The worker threads: spawned, told, asked, replaced when they die. Main thread; made by main.ts.
+import { Worker } from 'node:worker_threads'
+import type { Logger } from '../contract/ports.ts'
+import type { Feed, FromWorker, Question, Report, ToWorker, WorkerBoot } from '../contract/protocol.ts'
+
+/** What one worker is told, and what comes back. */
+export interface WorkerHandle {
+  readonly index: number
+  readonly incarnation: number
+  tell(message: ToWorker): void
+  /** The next message of one of the kinds that `accept` takes; rejects with WorkerGone or when `timeoutMs` have passed. */
+  hear<K extends Kind>(
+    kinds: readonly K[],
+    accept: (message: Heard<K>) => boolean,
+    timeoutMs: number,
+  ): Promise<Heard<K>>
+}
+
+type Kind = FromWorker['kind']
+type Heard<K extends Kind> = Extract<FromWorker, { kind: K }>
+
+/** The worker died before it answered. */
+export class WorkerGone extends Error {}
+
+export interface SupervisorEvents {
+  onLog(stream: 'access' | 'system', lines: string): void
+  onReport(report: Report, worker: WorkerHandle): void
+  /** A worker is there and wants its first config. Also after each replacement. A rejection ends the worker. */
+  onUp(worker: WorkerHandle): Promise<void>
+  onDown(worker: WorkerHandle, reason: string): void
+}
+
+export interface Supervisor {
+  /** Resolves once every worker is up and `onUp` has ended for it; rejects when one of them could not come up. */
+  start(): Promise<void>
+  /** Workers that are up, in index order. */
+  workers(): readonly WorkerHandle[]
+  feed(feed: Feed): void
+  /** Asks every worker; those that die or do not answer within `timeoutMs` are left out. */
+  ask(question: Question, timeoutMs: number): Promise<ReadonlyMap<number, unknown>>
+  /** Drains all workers and ends them. */
+  drain(timeoutMs: number): Promise<void>
+}
+
+interface Options {
+  readonly count: number
+  readonly entry: URL
+  readonly boot: (index: number) => WorkerBoot
+  readonly events: SupervisorEvents
+  readonly log: Logger
+}
+
+/** Respawn pauses grow to this, so that a worker that dies at once does not spin. */
+const longestPauseMs = 5_000
+const upTimeoutMs = 30_000
+
+export function createSupervisor(options: Options): Supervisor {
+  return new ThreadSupervisor(options)
+}
+
+class ThreadSupervisor implements Supervisor {
+  readonly #options: Options
+  readonly #up = new Map<number, Thread>()
+  readonly #all = new Set<Thread>()
+  #incarnations = 0
+  #questions = 0
+  #stopping = false
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(Array.from({ length: this.#options.count }, (_, index) => this.#spawn(index)))
+  }
+
+  workers(): readonly WorkerHandle[] {
+    return [...this.#up.values()].sort((a, b) => a.index - b.index)
+  }
+
+  feed(feed: Feed): void {
+    for (const thread of this.#all) thread.tell({ kind: 'feed', feed })
+  }
+
+  async ask(question: Question, timeoutMs: number): Promise<ReadonlyMap<number, unknown>> {
+    const answers = new Map<number, unknown>()
+    await Promise.all(
+      this.workers().map(async (worker) => {
+        const id = this.#questions++
+        const answer = worker.hear(['answer'], (message) => message.id === id, timeoutMs)
+        worker.tell({ kind: 'ask', id, question })
+        try {
+          const { value, error } = await answer
+          if (error === null) answers.set(worker.index, value)
+          else
+            this.#options.log.warn(
+              { worker: worker.index, question: question.topic, error },
+              'a worker could not answer',
+            )
+        } catch {
+          // Dead or blocked: its silence is the answer.
+        }
+      }),
+    )
+    return answers
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.#stopping = true
+    await Promise.all(
+      this.workers().map(async (worker) => {
+        const drained = worker.hear(['drained'], () => true, timeoutMs + 2_000)
+        worker.tell({ kind: 'drain', timeoutMs })
+        await drained.catch(() => {})
+      }),
+    )
+    await Promise.all([...this.#all].map((thread) => thread.end()))
+  }
+
+  async #spawn(index: number): Promise<void> {
+    const { entry, boot, events } = this.#options
+    const thread = new Thread(index, this.#incarnations++, entry, boot(index))
+    this.#all.add(thread)
+    thread.listen((message) => this.#onMessage(thread, message))
+    const gone = thread.gone.then((reason) => this.#onGone(thread, reason))
+    try {
+      await thread.hear(['ready'], () => true, upTimeoutMs)
+      // Listed before it has its config: a publish that runs meanwhile must not pass it over.
+      this.#up.set(index, thread)
+      await events.onUp(thread)
+      thread.settled = true
+    } catch (error) {
+      await thread.end()
+      await gone
+      throw error
+    }
+  }
+
+  #onMessage(thread: Thread, message: FromWorker): void {
+    if (message.kind === 'log') this.#options.events.onLog(message.stream, message.lines)
+    else if (message.kind === 'report') this.#options.events.onReport(message.report, thread)
+  }
+
+  #onGone(thread: Thread, reason: string): void {
+    this.#all.delete(thread)
+    if (this.#up.get(thread.index) === thread) this.#up.delete(thread.index)
+    this.#options.events.onDown(thread, reason)
+    // One that never settled is the business of whoever spawned it.
+    if (this.#stopping || !thread.settled) return
+    this.#options.log.error({ worker: thread.index, reason }, 'a worker died; it is being replaced')
+    this.#replace(thread.index, 0)
+  }
+
+  #replace(index: number, pauseMs: number): void {
+    setTimeout(() => {
+      if (this.#stopping) return
+      this.#spawn(index).catch((error) => {
+        this.#options.log.error({ worker: index, err: error }, 'a worker could not be replaced; trying again')
+        this.#replace(index, Math.min(longestPauseMs, pauseMs * 2 + 100))
+      })
+    }, pauseMs)
+  }
+}
+
+type Listener = (message: FromWorker) => void
+
+class Thread implements WorkerHandle {
+  readonly index: number
+  readonly incarnation: number
+  /** True once it has taken its first config. */
+  settled = false
+  /** Resolves with the reason once the thread is no more. */
+  readonly gone: Promise<string>
+  readonly #worker: Worker
+  readonly #listeners = new Set<Listener>()
+  readonly #mourners = new Set<(reason: string) => void>()
+
+  constructor(index: number, incarnation: number, entry: URL, boot: WorkerBoot) {
+    this.index = index
+    this.incarnation = incarnation
+    this.#worker = new Worker(entry, { workerData: boot, name: `aegis-worker-${index}` })
+    this.#worker.on('message', (message: FromWorker) => {
+      for (const listener of this.#listeners) listener(message)
+    })
+    let failure = ''
+    this.#worker.on('error', (error) => {
+      failure = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    })
+    this.gone = new Promise((resolve) => {
+      this.#worker.once('exit', (code) => {
+        const reason = failure || `exit code ${code}`
+        for (const mourner of this.#mourners) mourner(reason)
+        resolve(reason)
+      })
+    })
+  }
+
+  listen(listener: Listener): void {
+    this.#listeners.add(listener)
+  }
+
+  tell(message: ToWorker): void {
+    this.#worker.postMessage(message)
+  }
+
+  hear<K extends Kind>(
+    kinds: readonly K[],
+    accept: (message: Heard<K>) => boolean,
+    timeoutMs: number,
+  ): Promise<Heard<K>> {
+    return new Promise((resolve, reject) => {
+      const stop = (): void => {
+        clearTimeout(timer)
+        this.#listeners.delete(listener)
+        this.#mourners.delete(mourner)
+      }
+      const listener: Listener = (message) => {
+        if (!kinds.includes(message.kind as K) || !accept(message as Heard<K>)) return
+        stop()
+        resolve(message as Heard<K>)
+      }
+      const mourner = (reason: string): void => {
+        stop()
+        reject(new WorkerGone(`worker ${this.index} died: ${reason}`))
+      }
+      const timer = setTimeout(() => {
+        stop()
+        reject(new Error(`worker ${this.index} did not answer within ${timeoutMs} ms`))
+      }, timeoutMs)
+      this.#listeners.add(listener)
+      this.#mourners.add(mourner)
+    })
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate()
+  }
+}

@@ -1,0 +1,181 @@
+// The plugin chain: compiled per route, run per request. Worker thread; called by pipeline.ts.
+import type { Plugin, PluginDefinition, Verdict } from '../contract/plugin.ts'
+import { deny } from '../contract/reply.ts'
+import type { PluginEntry, RouteConfig, Tenant } from '../contract/snapshot.ts'
+import { asBodyView, asLogView, asRequestView, asResponseView, type Exchange } from './exchange.ts'
+
+/** A plugin made from one entry of plugins.json. */
+export interface Instance {
+  readonly entry: PluginEntry
+  readonly definition: PluginDefinition
+  readonly plugin: Plugin
+}
+
+/** All instances of one plugin that can apply to a route; the most specific one is picked per request. */
+export interface Step {
+  readonly byTenant: ReadonlyMap<string, Instance> | null
+  readonly byPlan: ReadonlyMap<string, Instance> | null
+  readonly fallback: Instance | null
+}
+
+export interface Chain {
+  readonly steps: readonly Step[]
+  /** Bytes of the request body that some plugin of the chain wants to see first; 0 for none. */
+  readonly inspectUpTo: number
+}
+
+const defaultHookTimeoutMs = 10_000
+
+/** `route` null compiles the chain whose onLog sees requests that never met a route: globally scoped instances only. */
+export function compileChain(instances: readonly Instance[], route: RouteConfig | null): Chain {
+  const names = [...new Set(instances.map((instance) => instance.entry.plugin))]
+  const steps: Step[] = []
+  let inspectUpTo = 0
+  for (const name of names) {
+    const mine = instances.filter((one) => one.entry.plugin === name && covers(one, route))
+    if (mine.length === 0) continue
+    steps.push(compileStep(mine))
+    inspectUpTo = Math.max(inspectUpTo, mine[0]?.definition.body?.inspectUpTo ?? 0)
+  }
+  return { steps, inspectUpTo }
+}
+
+function covers({ entry: { scope } }: Instance, route: RouteConfig | null): boolean {
+  if (route === null) return scope.routes.length + scope.tenants.length + scope.plans.length === 0
+  return scope.routes.length === 0 || scope.routes.includes(route.id)
+}
+
+/** Precedence: tenant+route, tenant, plan+route, plan, route, global. */
+function compileStep(instances: readonly Instance[]): Step {
+  const routeFirst = [...instances].sort((a, b) => routeRank(a) - routeRank(b))
+  const byTenant = new Map<string, Instance>()
+  const byPlan = new Map<string, Instance>()
+  let fallback: Instance | null = null
+  for (const instance of routeFirst) {
+    const { tenants, plans } = instance.entry.scope
+    for (const tenant of tenants) if (!byTenant.has(tenant)) byTenant.set(tenant, instance)
+    if (tenants.length > 0) continue
+    for (const plan of plans) if (!byPlan.has(plan)) byPlan.set(plan, instance)
+    if (plans.length === 0) fallback ??= instance
+  }
+  return {
+    byTenant: byTenant.size > 0 ? byTenant : null,
+    byPlan: byPlan.size > 0 ? byPlan : null,
+    fallback,
+  }
+}
+
+function routeRank({ entry }: Instance): number {
+  return entry.scope.routes.length > 0 ? 0 : 1
+}
+
+function pickInstance(step: Step, tenant: Tenant | null): Instance | null {
+  if (tenant === null) return step.fallback
+  return (
+    step.byTenant?.get(tenant.id) ??
+    (tenant.plan === null ? undefined : step.byPlan?.get(tenant.plan)) ??
+    step.fallback
+  )
+}
+
+/** Runs onRequest from step `from` on. Synchronous as long as the plugins are. */
+export function runRequestHooks(ex: Exchange, chain: Chain, from = 0): Verdict | Promise<Verdict> {
+  for (let i = from; i < chain.steps.length; i++) {
+    const instance = pickInstance(chain.steps[i] as Step, ex.tenant ?? ex.hostTenant)
+    if (instance === null) continue
+    ex.entered.push(instance)
+    let verdict: Verdict | Promise<Verdict>
+    try {
+      verdict = instance.plugin.onRequest?.(asRequestView(ex))
+    } catch (error) {
+      verdict = failHook(ex, instance, error)
+    }
+    if (verdict instanceof Promise) {
+      return guard(ex, instance, verdict).then(
+        (late) => late ?? (ex.ended ? undefined : runRequestHooks(ex, chain, i + 1)),
+      )
+    }
+    if (verdict !== undefined) return verdict
+  }
+  return undefined
+}
+
+/** Runs onRequestBody of every entered plugin, in chain order. */
+export async function runBodyHooks(ex: Exchange): Promise<Verdict> {
+  for (const instance of ex.entered) {
+    try {
+      const pending = instance.plugin.onRequestBody?.(asBodyView(ex))
+      const verdict = pending instanceof Promise ? await guard(ex, instance, pending) : pending
+      if (verdict !== undefined) return verdict
+    } catch (error) {
+      const verdict = failHook(ex, instance, error)
+      if (verdict !== undefined) return verdict
+    }
+  }
+  return undefined
+}
+
+/** Runs onResponse in reverse over the entered plugins. A plugin that throws here is skipped: the response goes out. */
+export function runResponseHooks(ex: Exchange, from = ex.entered.length - 1): void | Promise<void> {
+  for (let i = from; i >= 0; i--) {
+    const instance = ex.entered[i] as Instance
+    if (instance.plugin.onResponse === undefined) continue
+    try {
+      const pending = instance.plugin.onResponse(asResponseView(ex))
+      if (pending instanceof Promise) {
+        const guarded = withTimeout(pending, timeoutOf(instance)).catch((error) =>
+          reportFailure(ex, instance, error),
+        )
+        return guarded.then(() => runResponseHooks(ex, i - 1))
+      }
+    } catch (error) {
+      reportFailure(ex, instance, error)
+    }
+  }
+}
+
+/** Every plugin of the chain hears of the end, entered or not, so that refusals by an earlier plugin are counted too. */
+export function runLogHooks(ex: Exchange, chain: Chain): void {
+  const tenant = ex.tenant ?? ex.hostTenant
+  for (const step of chain.steps) {
+    const instance = pickInstance(step, tenant)
+    try {
+      instance?.plugin.onLog?.(asLogView(ex))
+    } catch (error) {
+      reportFailure(ex, instance as Instance, error)
+    }
+  }
+}
+
+/** A late verdict, bounded in time; a rejection becomes what `onFailure` says. */
+function guard(ex: Exchange, instance: Instance, pending: Promise<Verdict>): Promise<Verdict> {
+  return withTimeout(pending, timeoutOf(instance)).catch((error) => failHook(ex, instance, error))
+}
+
+function failHook(ex: Exchange, instance: Instance, error: unknown): Verdict {
+  reportFailure(ex, instance, error)
+  if (instance.definition.onFailure === 'allow') return undefined
+  return deny(500, 'AEGIS_PLUGIN_FAILED', 'The gateway could not decide on this request.')
+}
+
+function reportFailure(ex: Exchange, instance: Instance, error: unknown): void {
+  const { id } = instance.entry
+  ex.failure = `plugin ${id}: ${error instanceof Error ? error.message : String(error)}`
+  ex.runtime.log.error({ plugin: id, request_id: ex.requestId, err: error }, 'a plugin failed')
+}
+
+function timeoutOf(instance: Instance): number {
+  return instance.definition.hookTimeoutMs ?? defaultHookTimeoutMs
+}
+
+async function withTimeout<T>(pending: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  })
+  try {
+    return await Promise.race([pending, expired])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,228 @@
+// The one record of a request and its response: what pipeline.ts moves from station to station. Worker thread.
+// Plugins see it through the views of contract/exchange.ts.
+import { randomUUIDv7 } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { BodyView, Identity, LogView, RequestView, ResponseView } from '../contract/exchange.ts'
+import type { RouteConfig, Tenant } from '../contract/snapshot.ts'
+import type { Chain, Instance } from './chain.ts'
+import { findHeader, withoutHeader } from './headers.ts'
+import type { RouteMatch } from './router.ts'
+import type { CompiledRoute, Runtime } from './runtime.ts'
+
+const noParams: Readonly<Record<string, string>> = Object.freeze({})
+const noBytes = new Uint8Array(0)
+
+/** The raw socket of a WebSocket handshake and what the client sent behind its head. */
+export interface Tunnel {
+  readonly socket: Duplex
+  readonly head: Buffer
+}
+
+/** What listener.ts knows of a request before anything was read from it. */
+export interface Arrival {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly tunnel: Tunnel | null
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean
+  /** Decimal port of the listener. */
+  readonly localPort: string
+}
+
+/** Every field is set here once, so that all exchanges share one hidden class. */
+export class Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly tunnel: Tunnel | null
+  readonly runtime: Runtime
+  readonly localPort: string
+  expectsContinue: boolean
+
+  // Set by admission.ts.
+  method: string
+  /** The Host header as sent, checked; '' when an HTTP/1.0 request has none. */
+  authority = ''
+  host = ''
+  path = ''
+  query = ''
+  scheme: 'http' | 'https' = 'http'
+  peerIp = ''
+  clientIp = ''
+  peerTrusted = false
+  /** null: no Content-Length. */
+  contentLength: string | null = null
+  hasBody = false
+
+  // Set by routing.
+  match: RouteMatch<CompiledRoute> | null = null
+  /** null until routing matched. Typed as there: hooks other than onLog, whose view says null, only run on a match. */
+  route: RouteConfig = null as unknown as RouteConfig
+  /** As `route`: null until routing matched. */
+  compiled: CompiledRoute = null as unknown as CompiledRoute
+  chain: Chain = null as unknown as Chain
+  hostTenant: Tenant | null = null
+  hostTenantId: string | null = null
+  /** The rewritten path; the query goes behind it unchanged. */
+  upstreamPath = ''
+  /** A preflight that stands in for the method it asks about; it must never go upstream by itself. */
+  preflight = false
+
+  // Facts and private state of plugins.
+  requestId: string
+  tenant: Tenant | null = null
+  identity: Identity | null = null
+  readonly slots: unknown[]
+  entered: Instance[] = []
+  upstreamEdits: (string | null)[] | null = null
+  /** Request body limit in bytes; the lowest given wins. */
+  bodyLimit: number
+  body: Uint8Array = noBytes
+  bodyComplete = false
+
+  // The response.
+  status = 0
+  responseSource: 'gateway' | 'upstream' = 'gateway'
+  responseHeaders: string[] = []
+  code = ''
+  failure = ''
+
+  // The account, for the log.
+  readonly startedAtMs = Date.now()
+  readonly startedAt = performance.now()
+  requestBytes = 0
+  responseBytes = 0
+  durationMs = 0
+  upstreamMs = 0
+  upstream = ''
+  target = ''
+  attempts = 0
+
+  /** True once a response head was written or a tunnel opened. */
+  headSent = false
+  /** True once the client is gone or the account is closed. */
+  ended = false
+  abortCallbacks: (() => void)[] | null = null
+  /** The try upstream that must be cancelled when the client leaves. */
+  abort: { abort(): void } | null = null
+  private decodedParams: Readonly<Record<string, string>> | null = null
+
+  constructor(arrival: Arrival, runtime: Runtime) {
+    this.req = arrival.req
+    this.res = arrival.res
+    this.tunnel = arrival.tunnel
+    this.expectsContinue = arrival.expectsContinue
+    this.localPort = arrival.localPort
+    this.runtime = runtime
+    this.method = arrival.req.method ?? 'GET'
+    this.requestId = randomUUIDv7()
+    this.slots = new Array(runtime.slotCount).fill(undefined)
+    this.bodyLimit = runtime.snapshot.gateway.limits.bodyBytes
+  }
+
+  get socket(): Socket {
+    return this.req.socket
+  }
+
+  get unknownTenantStatus(): 404 | 403 | 400 {
+    return this.runtime.snapshot.tenancy.unknownTenant
+  }
+
+  get params(): Readonly<Record<string, string>> {
+    this.decodedParams ??= decodeParams(this.match)
+    return this.decodedParams
+  }
+
+  header(name: string): string | undefined {
+    const value = this.req.headers[name]
+    return typeof value === 'string' || value === undefined ? value : value.join(', ')
+  }
+
+  findTenant(id: string): Tenant | undefined {
+    return this.runtime.tenants.byId(id)
+  }
+
+  setUpstreamHeader(name: string, value: string): void {
+    this.upstreamEdits ??= []
+    this.upstreamEdits.push(name, value)
+  }
+
+  removeUpstreamHeader(name: string): void {
+    this.upstreamEdits ??= []
+    this.upstreamEdits.push(name, null)
+  }
+
+  limitRequestBody(bytes: number): void {
+    if (bytes < this.bodyLimit) this.bodyLimit = bytes
+  }
+
+  getSlot(slot: number): unknown {
+    return this.slots[slot]
+  }
+
+  setSlot(slot: number, value: unknown): void {
+    this.slots[slot] = value
+  }
+
+  onAbort(callback: () => void): void {
+    this.abortCallbacks ??= []
+    this.abortCallbacks.push(callback)
+  }
+
+  responseHeader(name: string): string | undefined {
+    const at = findHeader(this.responseHeaders, name.toLowerCase())
+    return at < 0 ? undefined : this.responseHeaders[at + 1]
+  }
+
+  setResponseHeader(name: string, value: string): void {
+    this.responseHeaders = withoutHeader(this.responseHeaders, name)
+    this.responseHeaders.push(name, value)
+  }
+
+  appendResponseHeader(name: string, value: string): void {
+    this.responseHeaders.push(name, value)
+  }
+
+  removeResponseHeader(name: string): void {
+    this.responseHeaders = withoutHeader(this.responseHeaders, name)
+  }
+
+  responseHeaderNames(): string[] {
+    return this.responseHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
+  }
+}
+
+function decodeParams(match: RouteMatch<CompiledRoute> | null): Readonly<Record<string, string>> {
+  if (match === null || match.values.length === 0) return noParams
+  const params: Record<string, string> = Object.create(null)
+  match.entry.names.forEach((name, index) => {
+    params[name] = decodeSegment(match.values[index] as string)
+  })
+  return params
+}
+
+/** A segment that is not UTF-8 stays as it was sent. */
+function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}
+
+// The class is assigned to each view here, so that a field that a view promises and the class lacks is a compile error.
+export function asRequestView(ex: Exchange): RequestView {
+  return ex
+}
+export function asBodyView(ex: Exchange): BodyView {
+  return ex
+}
+export function asResponseView(ex: Exchange): ResponseView {
+  return ex
+}
+
+export function asLogView(ex: Exchange): LogView {
+  return ex
+}

@@ -1,0 +1,103 @@
+// What one worker compiled out of a snapshot: router, chains, clusters. Worker thread; made by worker.ts on `prepare`.
+import type { Logger } from '../contract/ports.ts'
+import type { RouteConfig, Snapshot } from '../contract/snapshot.ts'
+import { type Chain, compileChain, type Instance } from './chain.ts'
+import type { InstanceStore } from './instances.ts'
+import type { Peers } from './peers.ts'
+import { createRewrite, type Rewrite } from './rewrite.ts'
+import { createRouter, type Router } from './router.ts'
+import { createTenantDirectory, type TenantDirectory } from './tenancy.ts'
+import type { Clusters, UpstreamHandle } from './upstream/clusters.ts'
+
+export interface CompiledRoute {
+  readonly chain: Chain
+  readonly rewrite: Rewrite
+  /** One of the route's upstreams, by weight. */
+  pickUpstream(): UpstreamHandle
+}
+
+export interface Runtime {
+  readonly snapshot: Snapshot
+  readonly router: Router<CompiledRoute>
+  readonly tenants: TenantDirectory
+  readonly peers: Peers
+  /** Its onLog hooks see requests that never met a route. */
+  readonly unrouted: Chain
+  readonly instances: readonly Instance[]
+  readonly slotCount: number
+  readonly log: Logger
+  /** True while the process drains: /health says so. */
+  readonly draining: () => boolean
+  begin(): void
+  end(): void
+  /** No new exchange will begin; what it holds is let go after the last one. */
+  retire(): void
+}
+
+export interface RuntimeParts {
+  readonly instances: InstanceStore
+  readonly clusters: Clusters
+  readonly peers: Peers
+  readonly log: Logger
+  readonly random: () => number
+  readonly draining: () => boolean
+}
+
+/** Rejects when a plugin cannot start; nothing is held then. */
+export async function compileRuntime(snapshot: Snapshot, parts: RuntimeParts): Promise<Runtime> {
+  const lease = await parts.instances.acquire(snapshot.plugins)
+  const upstreams = parts.clusters.acquire(snapshot.upstreams)
+  const compile = (route: RouteConfig): CompiledRoute => ({
+    chain: compileChain(lease.instances, route),
+    rewrite: createRewrite(route.rewrite),
+    pickUpstream: createSplit(
+      route.upstream.map(({ name, weight }) => ({ weight, upstream: upstreams.get(name) })),
+      parts.random,
+    ),
+  })
+  let inFlight = 0
+  let retired = false
+  const letGo = (): void => {
+    lease.release()
+    upstreams.release()
+  }
+  return {
+    snapshot,
+    router: createRouter(snapshot.routes, compile),
+    tenants: createTenantDirectory(snapshot),
+    peers: parts.peers,
+    unrouted: compileChain(lease.instances, null),
+    instances: lease.instances,
+    slotCount: parts.instances.slotCount(),
+    log: parts.log,
+    draining: parts.draining,
+    begin() {
+      inFlight += 1
+    },
+    end() {
+      inFlight -= 1
+      if (retired && inFlight === 0) letGo()
+    },
+    retire() {
+      retired = true
+      if (inFlight === 0) letGo()
+    },
+  }
+}
+
+function createSplit(
+  parts: readonly { readonly weight: number; readonly upstream: UpstreamHandle }[],
+  random: () => number,
+): () => UpstreamHandle {
+  const only = parts[0] as { upstream: UpstreamHandle }
+  if (parts.length === 1) return () => only.upstream
+  const total = parts.reduce((sum, part) => sum + part.weight, 0)
+  return () => {
+    let at = random() * total
+    for (const part of parts) {
+      at -= part.weight
+      if (at < 0) return part.upstream
+    }
+    return only.upstream
+  }
+}

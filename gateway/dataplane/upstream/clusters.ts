@@ -1,0 +1,91 @@
+// All upstreams of a worker by name, over the life of configs. Worker thread; leased by runtime.ts.
+import type { Pool } from 'undici'
+import type { Clock } from '../../contract/ports.ts'
+import type { Report, TargetHealth } from '../../contract/protocol.ts'
+import type { UpstreamConfig } from '../../contract/snapshot.ts'
+import { type Cluster, createCluster } from './cluster.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { PoolLease, Pools } from './pools.ts'
+
+/** One upstream as a runtime sees it. */
+export interface UpstreamHandle {
+  readonly name: string
+  readonly config: UpstreamConfig
+  readonly cluster: Cluster
+  poolOf(endpoint: Endpoint): Pool
+  /** What goes into Host for that endpoint. */
+  hostOf(endpoint: Endpoint): string
+}
+
+export interface ClusterLease {
+  /** Throws for a name that the snapshot does not define: the loader refuses those. */
+  get(name: string): UpstreamHandle
+  release(): void
+}
+
+export interface Clusters {
+  acquire(upstreams: Readonly<Record<string, UpstreamConfig>>): ClusterLease
+  applyHealth(states: readonly TargetHealth[]): void
+}
+
+export interface ClustersParts {
+  readonly pools: Pools
+  readonly clock: Clock
+  readonly random: () => number
+  readonly report: (report: Report) => void
+}
+
+export function createClusters(parts: ClustersParts): Clusters {
+  const current = new Map<string, Cluster>()
+  let states: readonly TargetHealth[] = []
+  return {
+    acquire(upstreams) {
+      const handles = new Map<string, UpstreamHandle>()
+      const leases: PoolLease[] = []
+      for (const [name, config] of Object.entries(upstreams)) {
+        const previous = current.get(name)
+        const cluster = createCluster(config, {
+          clock: parts.clock,
+          random: parts.random,
+          onEjected: (target, untilMs) => parts.report({ topic: 'ejected', upstream: name, target, untilMs }),
+          ...(previous === undefined ? {} : { previous }),
+        })
+        cluster.applyHealth(states)
+        current.set(name, cluster)
+        handles.set(name, createHandle(name, cluster, parts.pools, leases))
+      }
+      for (const name of current.keys()) if (!handles.has(name)) current.delete(name)
+      return {
+        get(name) {
+          const handle = handles.get(name)
+          if (handle === undefined) throw new Error(`no upstream is named ${name}`)
+          return handle
+        },
+        release: () => {
+          for (const lease of leases) lease.release()
+        },
+      }
+    },
+    applyHealth(next) {
+      states = next
+      for (const cluster of current.values()) cluster.applyHealth(next)
+    },
+  }
+}
+
+function createHandle(name: string, cluster: Cluster, pools: Pools, leases: PoolLease[]): UpstreamHandle {
+  const byUrl = new Map<string, { pool: Pool; host: string }>()
+  for (const { url } of cluster.config.targets) {
+    const lease = pools.lease(url, cluster.config)
+    leases.push(lease)
+    byUrl.set(url, { pool: lease.pool, host: new URL(url).host })
+  }
+  const of = (endpoint: Endpoint) => byUrl.get(endpoint.url) as { pool: Pool; host: string }
+  return {
+    name,
+    config: cluster.config,
+    cluster,
+    poolOf: (endpoint) => of(endpoint).pool,
+    hostOf: (endpoint) => of(endpoint).host,
+  }
+}

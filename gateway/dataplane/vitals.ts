@@ -1,0 +1,52 @@
+// How a worker is doing, for /metrics and /admin/status. Worker thread; made by worker.ts.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { MetricsPort } from '../contract/ports.ts'
+import type { WorkerStatus } from '../contract/protocol.ts'
+
+export interface VitalSigns {
+  readonly connections: number
+  readonly inFlight: number
+  readonly version: number
+}
+
+export interface Vitals {
+  status(): WorkerStatus
+  /** Writes the gauges; called before each dump of the metrics. */
+  publish(): void
+  stop(): void
+}
+
+export function createVitals(index: number, metrics: MetricsPort, read: () => VitalSigns): Vitals {
+  const delay = monitorEventLoopDelay({ resolution: 20 })
+  delay.enable()
+  const connections = metrics.gauge('aegis_connections', 'Open downstream connections.', [])
+  const inFlight = metrics.gauge('aegis_worker_in_flight_requests', 'Requests and tunnels under way.', [])
+  const heap = metrics.gauge('aegis_worker_heap_used_bytes', 'Used bytes of the V8 heap of the worker.', [])
+  const lag = metrics.gauge(
+    'aegis_worker_event_loop_lag_seconds',
+    'Mean delay of the event loop since the last scrape.',
+    [],
+  )
+  return {
+    status: () => ({
+      index,
+      ...read(),
+      heapUsedBytes: process.memoryUsage().heapUsed,
+      eventLoopLagMs: meanMs(delay.mean),
+    }),
+    publish() {
+      const signs = read()
+      connections.labels().set(signs.connections)
+      inFlight.labels().set(signs.inFlight)
+      heap.labels().set(process.memoryUsage().heapUsed)
+      lag.labels().set(meanMs(delay.mean) / 1_000)
+      delay.reset()
+    },
+    stop: () => delay.disable(),
+  }
+}
+
+/** The histogram counts the whole interval between two looks; what is above its resolution of 20 ms is lag. */
+function meanMs(meanNs: number): number {
+  return Number.isNaN(meanNs) ? 0 : Math.max(0, meanNs / 1e6 - 20)
+}

@@ -1,0 +1,175 @@
+// Entry of a worker thread: composes the data plane and does what the main thread says (contract/protocol.ts).
+import { parentPort, workerData } from 'node:worker_threads'
+import { registry } from '../plugins/registry.ts'
+import { createSystemClock } from './contract/clock.ts'
+import type { PluginDefinition } from './contract/plugin.ts'
+import type { FromWorker, Question, ToWorker, WorkerBoot } from './contract/protocol.ts'
+import type { GatewayConfig, Snapshot } from './contract/snapshot.ts'
+import { createDocuments } from './dataplane/documents.ts'
+import type { Exchange } from './dataplane/exchange.ts'
+import { createInstanceStore } from './dataplane/instances.ts'
+import { createListener, type Listener } from './dataplane/listener.ts'
+import { createLogBatch } from './dataplane/log-batch.ts'
+import { createWorkerMetrics } from './dataplane/metrics.ts'
+import { createPeers } from './dataplane/peers.ts'
+import { createRevocationReplica } from './dataplane/revocations.ts'
+import { compileRuntime, type Runtime } from './dataplane/runtime.ts'
+import { createClusters } from './dataplane/upstream/clusters.ts'
+import { createPools } from './dataplane/upstream/pools.ts'
+import { createSubrequests } from './dataplane/upstream/subrequest.ts'
+import { createTunnels } from './dataplane/upstream/upgrade.ts'
+import { createVitals } from './dataplane/vitals.ts'
+import { createLocalCounters } from './shared-state/counter-table.ts'
+
+const port = parentPort
+if (port === null) throw new Error('gateway/worker.ts runs as a worker thread of gateway/main.ts')
+const boot = workerData as WorkerBoot
+const post = (message: FromWorker): void => port.postMessage(message)
+
+const clock = createSystemClock()
+const logs = createLogBatch({
+  post: (stream, lines) => post({ kind: 'log', stream, lines }),
+  level: boot.logLevel,
+  clock,
+  bindings: { worker: boot.index },
+})
+const metrics = createWorkerMetrics()
+const documents = createDocuments((report) => post({ kind: 'report', report }))
+const revocations = createRevocationReplica()
+const clusters = createClusters({
+  pools: createPools(),
+  clock,
+  random: Math.random,
+  report: (report) => post({ kind: 'report', report }),
+})
+const instances = createInstanceStore(findDefinition, {
+  clock,
+  log: logs.logger,
+  metrics: metrics.port,
+  counters: createLocalCounters(boot.counters, clock),
+  documents: documents.port,
+  revocations: revocations.port,
+  subrequest: createSubrequests((ex) => (ex as Exchange).compiled.pickUpstream()),
+  sharedCache: null,
+  accessLog: logs.access,
+})
+const openTunnel = createTunnels()
+
+const listeners: Listener[] = []
+let live: Runtime | null = null
+let prepared: { version: number; runtime: Runtime } | null = null
+let draining = false
+const vitals = createVitals(boot.index, metrics.port, () => ({
+  version: live?.snapshot.version ?? 0,
+  connections: sum((listener) => listener.connections()),
+  inFlight: sum((listener) => listener.inFlight()),
+}))
+
+port.on('message', (message: ToWorker) => void obey(message))
+post({ kind: 'ready' })
+
+async function obey(message: ToWorker): Promise<void> {
+  switch (message.kind) {
+    case 'prepare':
+      return prepare(message.version, message.snapshot)
+    case 'commit':
+      return commit(message.version)
+    case 'abort':
+      if (prepared?.version === message.version) {
+        prepared.runtime.retire()
+        prepared = null
+      }
+      return
+    case 'listen':
+      return listen(message.ports).then(
+        (ports) => post({ kind: 'listening', ports, error: null }),
+        (error: Error) => post({ kind: 'listening', ports: {}, error: error.message }),
+      )
+    case 'feed':
+      if (message.feed.topic === 'health') clusters.applyHealth(message.feed.states)
+      else if (message.feed.topic === 'revocations') revocations.replace(message.feed.entries)
+      else documents.onFeed(message.feed)
+      return
+    case 'ask':
+      return answerQuestion(message.id, message.question)
+    case 'drain':
+      return drain(message.timeoutMs)
+  }
+}
+
+async function prepare(version: number, snapshot: Snapshot): Promise<void> {
+  try {
+    const runtime = await compileRuntime(snapshot, {
+      instances,
+      clusters,
+      peers: createPeers(snapshot.gateway.trustedProxies),
+      log: logs.logger,
+      random: Math.random,
+      draining: () => draining,
+    })
+    prepared?.runtime.retire()
+    prepared = { version, runtime }
+    post({ kind: 'prepared', version })
+  } catch (error) {
+    post({ kind: 'refused', version, reason: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+function commit(version: number): void {
+  if (prepared?.version !== version) return
+  const old = live
+  live = prepared.runtime
+  prepared = null
+  old?.retire()
+  post({ kind: 'committed', version })
+}
+
+async function listen(ports: Readonly<Record<string, number>>): Promise<Record<string, number>> {
+  const runtime = live
+  if (runtime === null) throw new Error('listen came before the first commit')
+  const gateway: GatewayConfig = runtime.snapshot.gateway
+  const bound: Record<string, number> = {}
+  for (const config of gateway.listeners) {
+    const listener = createListener({ config, gateway, runtime: () => live ?? runtime, openTunnel })
+    listeners.push(listener)
+    bound[config.name] = await listener.listen(ports[config.name] ?? config.port)
+  }
+  return bound
+}
+
+async function answerQuestion(id: number, question: Question): Promise<void> {
+  try {
+    post({ kind: 'answer', id, value: await answerTo(question), error: null })
+  } catch (error) {
+    post({ kind: 'answer', id, value: null, error: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+async function answerTo(question: Question): Promise<unknown> {
+  if (question.topic === 'status') return vitals.status()
+  if (question.topic === 'metrics') {
+    vitals.publish()
+    return metrics.dump()
+  }
+  const mine = (live?.instances ?? []).filter((one) => one.definition.name === question.plugin)
+  return Promise.all(mine.map((one) => one.plugin.onControl?.(question.operation, question.args)))
+}
+
+async function drain(timeoutMs: number): Promise<void> {
+  draining = true
+  await Promise.all(listeners.map((listener) => listener.drain(timeoutMs)))
+  vitals.stop()
+  logs.flush()
+  post({ kind: 'drained' })
+}
+
+async function findDefinition(plugin: string): Promise<PluginDefinition> {
+  const known = registry.find((definition) => definition.name === plugin)
+  if (known !== undefined) return known
+  // An operator's module: a file URL with its content's hash, checked by the main thread.
+  return ((await import(plugin)) as { default: PluginDefinition }).default
+}
+
+function sum(read: (listener: Listener) => number): number {
+  return listeners.reduce((total, listener) => total + read(listener), 0)
+}
