@@ -21,8 +21,8 @@ export function toMistakes(
     // Ajv lists the errors of the branches of a union directly before the error of the union.
     if (error.keyword === 'anyOf' || error.keyword === 'oneOf') {
       const branches: ErrorObject[] = []
-      while (isBelow(kept.at(-1), error)) branches.unshift(kept.pop() as ErrorObject)
-      kept.push(...explainUnion(error, branches))
+      while (isBelow(kept.at(-1), error)) branches.push(kept.pop() as ErrorObject)
+      for (const meant of explainUnion(error, branches.reverse())) kept.push(meant)
     } else if (error.keyword !== 'if' && error.keyword !== 'propertyNames') {
       kept.push(error)
     }
@@ -44,7 +44,9 @@ function explainUnion(union: ErrorObject, errors: readonly ErrorObject[]): Error
   const branches = new Map<string, ErrorObject[]>()
   for (const error of errors) {
     const branch = error.schemaPath.slice(union.schemaPath.length + 1).split('/', 1)[0] ?? ''
-    branches.set(branch, [...(branches.get(branch) ?? []), error])
+    const list = branches.get(branch)
+    if (list === undefined) branches.set(branch, [error])
+    else list.push(error)
   }
   const meant = [...branches.values()].filter((branch) => !branch.some((error) => rulesOut(error, union)))
   const only = meant.length === 1 ? meant[0] : undefined

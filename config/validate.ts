@@ -31,10 +31,7 @@ export function validatorOf(schema: TSchema): Validator {
   const known = memo.get(schema)
   if (known !== undefined) return known
   const validate = compile(schema)
-  const validator: Validator = (input) => {
-    Default(schema, input.value)
-    return run(validate, input)
-  }
+  const validator: Validator = (input) => run(validate, input, () => void Default(schema, input.value))
   memo.set(schema, validator)
   return validator
 }
@@ -56,10 +53,18 @@ function compile(schema: TSchema): ValidateFunction {
   return ajv.compile(schema)
 }
 
-function run(validate: ValidateFunction, input: ValidateInput): Mistake[] {
-  if (validate(input.value)) return []
-  // A number may need a second look only after the first one was made of its placeholder: once is enough.
-  if (convertPlaceholders(validate.errors ?? [], input) && validate(input.value)) return []
+function run(
+  validate: ValidateFunction,
+  input: ValidateInput,
+  fillDefaults: () => void = () => {},
+): Mistake[] {
+  const check = () => {
+    fillDefaults()
+    return validate(input.value)
+  }
+  if (check()) return []
+  // All wrong types are reported together, so that one second look is enough.
+  if (convertPlaceholders(validate.errors ?? [], input) && check()) return []
   return toMistakes(validate.errors ?? [], (pointer) => input.filled.has(input.at + pointer))
 }
 
