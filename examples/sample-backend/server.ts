@@ -128,7 +128,8 @@ function answerStatus(status: number, response: ServerResponse): void {
 }
 
 if (import.meta.main) {
-  const backend = await startSampleBackend({ port: Number(process.env.PORT ?? 4000), host: '127.0.0.1' })
-  console.log(`The sample backend listens on http://127.0.0.1:${backend.port}`)
+  const host = process.env.HOST ?? '127.0.0.1'
+  const backend = await startSampleBackend({ port: Number(process.env.PORT ?? 4000), host })
+  console.log(`The sample backend listens on http://${host}:${backend.port}`)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void backend.close())
 }
