@@ -26,8 +26,9 @@ export function toSubject(definition: PluginDefinition): Subject {
   return { definition, config: freezeDeep(config), sample }
 }
 
+/** Whether the schema accepts `value` once its defaults are filled in. */
 export function isValid(schema: object, value: unknown): boolean {
-  return new Ajv({ strict: false }).validate(schema, value)
+  return new Ajv({ useDefaults: true, strict: false }).validate(schema, structuredClone(value))
 }
 
 /** A fresh instance with its own ports. */
