@@ -47,14 +47,14 @@ export function createKeyForm(limit: Pick<LimitConfig, 'name' | 'key'>, ipv6Pref
     `|${tag}=${escapeValue(tag === 'ip' ? toIpNetwork(value, ipv6PrefixBits) : value)}`
 
   const compose = (
-    valueOf: (part: Part) => string | undefined,
+    partOf: (part: Part) => string | undefined,
     ip: string | undefined,
   ): string | undefined => {
     let key = limit.name
-    const scope = isScoped ? valueOf(tenantPart) : undefined
+    const scope = isScoped ? partOf(tenantPart) : undefined
     if (scope) key += show('tenant', scope)
     for (const part of parts) {
-      const value = valueOf(part)
+      const value = partOf(part)
       if (value) key += show(part.tag, value)
       else if (ip === undefined) return undefined
       else key += show('ip', ip)

@@ -163,6 +163,21 @@ function testAlgorithm(open: OpenStore, kind: Kind): void {
     assert.equal((await takeOne(store, check)).allowed, true)
   })
 
+  it('gives no credit twice when threads are served in another order than they read the clock', async ({
+    store,
+    advance,
+  }) => {
+    const check = checkOf({ ...kind, limit: 10, windowMs: 1_000 })
+    await advance(500_000)
+    for (let i = 0; i < 10; i++) await takeOne(store, check)
+    let passed = 0
+    for (let i = 0; i < 100; i++) {
+      await advance(i % 2 === 0 ? 100 : -100)
+      if ((await takeOne(store, check)).allowed) passed++
+    }
+    assert.ok(passed <= 1, `${passed} passed within 100 ms`)
+  })
+
   it('agrees with a naive exact model over random times and costs', async ({ store, advance }) => {
     for (let seed = 1; seed <= 40; seed++) await compareWithModel(store, advance, kind, seed)
   })
