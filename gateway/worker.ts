@@ -119,6 +119,7 @@ function commit(version: number): void {
   if (prepared?.version !== version) return
   const old = live
   live = prepared.runtime
+  live.activate()
   prepared = null
   old?.retire()
   post({ kind: 'committed', version })

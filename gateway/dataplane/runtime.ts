@@ -28,6 +28,8 @@ export interface Runtime {
   readonly log: Logger
   /** True while the process drains: /health says so. */
   readonly draining: () => boolean
+  /** It is the live one now. */
+  activate(): void
   begin(): void
   end(): void
   /** No new exchange will begin; what it holds is let go after the last one. */
@@ -71,6 +73,7 @@ export async function compileRuntime(snapshot: Snapshot, parts: RuntimeParts): P
     slotCount: parts.instances.slotCount(),
     log: parts.log,
     draining: parts.draining,
+    activate: () => upstreams.activate(),
     begin() {
       inFlight += 1
     },

@@ -20,6 +20,8 @@ export interface UpstreamHandle {
 export interface ClusterLease {
   /** Throws for a name that the snapshot does not define: the loader refuses those. */
   get(name: string): UpstreamHandle
+  /** From now on these are what the next config takes over from; a config that was refused never gets here. */
+  activate(): void
   release(): void
 }
 
@@ -36,39 +38,46 @@ export interface ClustersParts {
 }
 
 export function createClusters(parts: ClustersParts): Clusters {
-  const current = new Map<string, Cluster>()
-  let states: readonly TargetHealth[] = []
+  let live: ReadonlyMap<string, UpstreamHandle> = new Map()
+  // Every generation that still serves an exchange hears of health.
+  const leased = new Set<ReadonlyMap<string, UpstreamHandle>>()
+  let states: ReadonlyMap<string, TargetHealth[]> = new Map()
   return {
     acquire(upstreams) {
       const handles = new Map<string, UpstreamHandle>()
-      const leases: PoolLease[] = []
+      const pools: PoolLease[] = []
       for (const [name, config] of Object.entries(upstreams)) {
-        const previous = current.get(name)
+        const previous = live.get(name)?.cluster
         const cluster = createCluster(config, {
           clock: parts.clock,
           random: parts.random,
           onEjected: (target, untilMs) => parts.report({ topic: 'ejected', upstream: name, target, untilMs }),
           ...(previous === undefined ? {} : { previous }),
         })
-        cluster.applyHealth(states)
-        current.set(name, cluster)
-        handles.set(name, createHandle(name, cluster, parts.pools, leases))
+        cluster.applyHealth(states.get(name) ?? [])
+        handles.set(name, createHandle(name, cluster, parts.pools, pools))
       }
-      for (const name of current.keys()) if (!handles.has(name)) current.delete(name)
+      leased.add(handles)
       return {
         get(name) {
           const handle = handles.get(name)
           if (handle === undefined) throw new Error(`no upstream is named ${name}`)
           return handle
         },
-        release: () => {
-          for (const lease of leases) lease.release()
+        activate() {
+          live = handles
+        },
+        release() {
+          leased.delete(handles)
+          for (const pool of pools) pool.release()
         },
       }
     },
     applyHealth(next) {
-      states = next
-      for (const cluster of current.values()) cluster.applyHealth(next)
+      states = Map.groupBy(next, (state) => state.upstream)
+      for (const handles of leased) {
+        for (const [name, { cluster }] of handles) cluster.applyHealth(states.get(name) ?? [])
+      }
     },
   }
 }
