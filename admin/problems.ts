@@ -50,10 +50,13 @@ export function sendProblem(
   problem: HttpProblem,
 ): FastifyReply {
   for (const [name, value] of Object.entries(problem.options.headers ?? {})) reply.header(name, value)
-  return reply
-    .code(problem.status)
-    .header('content-type', 'application/problem+json')
-    .send(JSON.stringify(toDocument(problem, request)))
+  return (
+    reply
+      .code(problem.status)
+      .header('content-type', 'application/problem+json')
+      // As bytes: to text Fastify would add a charset, which this media type does not have.
+      .send(Buffer.from(JSON.stringify(toDocument(problem, request))))
+  )
 }
 
 function toDocument(problem: HttpProblem, request: FastifyRequest): object {

@@ -4,8 +4,6 @@ import type { ControlApi } from '../gateway/contract/control-api.ts'
 
 type Node = Readonly<Record<string, unknown>>
 
-export const resourceSchemaNames = ['Plugin', 'Route', 'Upstream', 'Tenant'] as const
-
 const endpoints = {
   type: 'array',
   readOnly: true,
@@ -20,17 +18,24 @@ const endpoints = {
   },
 }
 
+const dryRun = {
+  type: 'boolean',
+  readOnly: true,
+  description: 'In the answer to a write that changed nothing.',
+}
+
 export function resourceSchemas(files: ReturnType<ControlApi['schemas']>['files']): Record<string, object> {
-  const upstream = valueSchema(files.routes, 'upstreams')
+  const item = (file: object, member: string) => extended(itemSchema(file, member), {})
   return {
-    Plugin: itemSchema(files.plugins, 'plugins'),
-    Route: itemSchema(files.routes, 'routes'),
-    Tenant: itemSchema(files.routes, 'tenants'),
-    Upstream: {
-      ...upstream,
-      properties: { name: { type: 'string' }, ...asNode(upstream.properties), endpoints },
-    },
+    Plugin: item(files.plugins, 'plugins'),
+    Route: item(files.routes, 'routes'),
+    Tenant: item(files.routes, 'tenants'),
+    Upstream: extended(valueSchema(files.routes, 'upstreams'), { name: { type: 'string' }, endpoints }),
   }
+}
+
+function extended(schema: Node, members: Node): Node {
+  return { ...schema, properties: { ...asNode(schema.properties), ...members, dry_run: dryRun } }
 }
 
 function itemSchema(file: object, member: string): Node {

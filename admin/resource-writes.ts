@@ -2,21 +2,30 @@
 // (does it exist, is the tag still right, what secret is stored) happen inside the change function of the edit.
 import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ConfigFiles, JsonObject } from '../gateway/contract/control-api.ts'
-import type { Entry } from './collections.ts'
+import type { JsonObject } from '../gateway/contract/control-api.ts'
 import type { AdminApp, AdminContext } from './context.ts'
-import { applyEdit, type Change, describeEdit, withDryRun } from './edits.ts'
+import { applyEdit, describeEdit, withDryRun } from './edits.ts'
 import { checkPreconditions, etagOf } from './etag.ts'
-import { isPrototypeKey } from './json-body.ts'
 import { mergePatch } from './merge-patch.ts'
-import { badBody, HttpProblem, notFound } from './problems.ts'
+import { HttpProblem } from './problems.ts'
+import {
+  absent,
+  changeTo,
+  checkBodyId,
+  chooseIndex,
+  locate,
+  type PositionQuery,
+  positionQuery,
+  toStored,
+  usableId,
+} from './resource-change.ts'
 import { describeResource, type Presented, present } from './resource-view.ts'
 import { idParams, type ResourceAction, type ResourceKind } from './resources.ts'
-import { restoreSecrets } from './restore.ts'
 import {
   conditionalPut,
   conditionalWrite,
   configBodyOf,
+  created,
   describedAs,
   dryRun,
   dryRunMark,
@@ -35,13 +44,6 @@ export function registerResourceWrites(app: AdminApp, context: AdminContext, kin
   for (const action of kind.actions) registerAction(app, context, kind, action)
 }
 
-const positionQuery = {
-  position: Type.Optional(Type.Integer({ minimum: 0, description: 'Place in the list; 0 is first.' })),
-  before: Type.Optional(Type.String({ minLength: 1, description: 'Id of the one to stand before.' })),
-  after: Type.Optional(Type.String({ minLength: 1, description: 'Id of the one to stand after.' })),
-}
-type PositionQuery = { position?: number; before?: string; after?: string }
-
 function registerCreate(app: AdminApp, context: AdminContext, kind: ResourceKind): void {
   app.post(
     kind.path,
@@ -51,8 +53,8 @@ function registerCreate(app: AdminApp, context: AdminContext, kind: ResourceKind
         tags: [kind.plural],
         summary: `Create a ${kind.singular}`,
         querystring: querySchema({ ...dryRun, ...(kind.ordered ? positionQuery : {}) }),
-        body: configBodyOf(kind.schema, `The new ${kind.singular}, with its ${kind.idMember}.`),
-        response: { 201: tagged(reference(kind.schema), 'Created; Location names it.') },
+        body: configBodyOf(kind.schema),
+        response: { 201: created(reference(kind.schema), 'Created; Location names it.') },
       },
     },
     async (request, reply) => {
@@ -86,16 +88,14 @@ function registerReplace(app: AdminApp, context: AdminContext, kind: ResourceKin
       schema: {
         tags: [kind.plural],
         summary: `Create or replace a ${kind.singular}`,
+        description: `The ${kind.idMember} may be left out of the body. A secret sent as "***" stays what it is.`,
         params: idParams,
         querystring: writeQuery,
         headers: conditionalPut,
-        body: configBodyOf(
-          kind.schema,
-          `All of the ${kind.singular}; its ${kind.idMember} may be left out. "***" keeps the stored secret.`,
-        ),
+        body: configBodyOf(kind.schema),
         response: {
           200: tagged(reference(kind.schema), 'Replaced.'),
-          201: tagged(reference(kind.schema), 'Created, at the end of the list.'),
+          201: created(reference(kind.schema), 'Created, at the end of the list.'),
         },
       },
     },
@@ -233,76 +233,6 @@ function registerDelete(app: AdminApp, context: AdminContext, kind: ResourceKind
       return reply.send(withDryRun(request, { [kind.idMember]: id, deleted: true }))
     },
   )
-}
-
-function locate(kind: ResourceKind, files: ConfigFiles, id: string) {
-  const entries = kind.collection.entries(files)
-  const index = entries.findIndex((entry) => entry.id === id)
-  return { entries, index, stored: entries[index]?.stored as JsonObject | undefined }
-}
-
-function changeTo(
-  kind: ResourceKind,
-  files: ConfigFiles,
-  entries: readonly Entry[],
-  index: number,
-): Change<Presented> {
-  const { id, stored } = entries[index] as Entry
-  return {
-    files: kind.collection.replace(files, entries),
-    result: { id: id ?? '', stored: stored as JsonObject },
-    place: kind.collection.place(entries, index),
-  }
-}
-
-function toStored(
-  kind: ResourceKind,
-  id: string,
-  resource: JsonObject,
-  before: JsonObject | undefined,
-): JsonObject {
-  const next = kind.collection.toStored(id, resource)
-  const { value, faults } = restoreSecrets(next, before, kind.secretsIn(next))
-  const first = faults[0]
-  if (first === undefined) return value
-  throw new HttpProblem(422, 'SECRET_NOT_STORED', `${first.pointer} ${first.detail}.`, {
-    errors: faults.map((fault) => ({ in: 'body', ...fault, resourcePointer: fault.pointer })),
-  })
-}
-
-function usableId(kind: ResourceKind, id: unknown): string {
-  const pointer = `/${kind.idMember}`
-  if (typeof id !== 'string' || id === '')
-    throw badBody(pointer, `A ${kind.singular} needs a text as its ${kind.idMember}.`)
-  if (isPrototypeKey(id))
-    throw badBody(pointer, `${id} cannot be the ${kind.idMember} of a ${kind.singular}.`)
-  if (kind.reservedIds.includes(id))
-    throw badBody(pointer, `${id} is taken by the path ${kind.path}/${id}; choose another.`)
-  return id
-}
-
-function checkBodyId(kind: ResourceKind, body: JsonObject, id: string): void {
-  const given = body[kind.idMember]
-  if (given === undefined || given === id) return
-  throw badBody(
-    `/${kind.idMember}`,
-    `The ${kind.idMember} cannot be changed: leave it out or send ${JSON.stringify(id)}.`,
-  )
-}
-
-function chooseIndex(entries: readonly Entry[], { position, before, after }: PositionQuery): number {
-  const given = [position, before, after].filter((one) => one !== undefined).length
-  if (given > 1) throw new HttpProblem(400, 'INVALID', 'Give one of position, before and after, not several.')
-  if (given === 0) return entries.length
-  if (position !== undefined) return Math.min(position, entries.length)
-  const neighbour = entries.findIndex((entry) => entry.id === (before ?? after))
-  if (neighbour === -1)
-    throw new HttpProblem(400, 'INVALID', `There is no ${JSON.stringify(before ?? after)} to stand next to.`)
-  return before === undefined ? neighbour + 1 : neighbour
-}
-
-function absent(kind: ResourceKind, id: string): HttpProblem {
-  return notFound(`${kind.singular} ${JSON.stringify(id)}`)
 }
 
 function answerResource(

@@ -11,6 +11,7 @@ import {
   bodiless,
   conditionalRead,
   conditionalWrite,
+  created,
   describedAs,
   dryRunMark,
   querySchema,
@@ -80,7 +81,7 @@ function registerCreate(app: AdminApp, context: AdminContext): void {
         querystring: writeQuery,
         body: wanted,
         response: {
-          201: tagged(Type.Object({ ...kept.properties, ...dryRunMark }), 'Felt by every worker.'),
+          201: created(Type.Object({ ...kept.properties, ...dryRunMark }), 'Felt by every worker.'),
         },
       },
     },

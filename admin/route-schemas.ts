@@ -37,20 +37,24 @@ export const conditionalRead = Type.Object({
 })
 
 /** A body that the config's own validation judges; `name` is a schema of the OpenAPI document. */
-export function configBodyOf(name: string, description: string) {
-  return Type.Unsafe<JsonObject>({ $ref: `${name}#`, description, [configBody]: true })
+export function configBodyOf(name: string) {
+  return Type.Unsafe<JsonObject>({ $ref: `${name}#`, [configBody]: true })
 }
 
 export function reference(name: string): TSchema {
   return Type.Unsafe<unknown>({ $ref: `${name}#` })
 }
 
+const etag = { type: 'string', description: 'For If-Match and If-None-Match.' }
+
 /** A response that carries an entity tag. */
 export function tagged(schema: object, description: string): object {
-  return {
-    ...describedAs(schema, description),
-    headers: { etag: { type: 'string', description: 'For If-Match.' } },
-  }
+  return { ...describedAs(schema, description), headers: { etag } }
+}
+
+export function created(schema: object, description: string): object {
+  const location = { type: 'string', description: 'Path of what was created.' }
+  return { ...describedAs(schema, description), headers: { etag, location } }
 }
 
 export function describedAs(schema: object, description: string): object {

@@ -58,7 +58,6 @@ export const shippedFiles: ConfigFiles = {
           issuers: [
             { issuer: 'one', hmac: 'first-key' },
             { issuer: 'two', hmac: 'second-key' },
-            // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of the config language
             { issuer: 'three', hmac: '${JWT_SECRET}' },
           ],
           clientSecret: 'named-secret',
