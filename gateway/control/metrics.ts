@@ -2,13 +2,18 @@
 // called by the control API. Counters never go backwards, whichever worker dies or answers late.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { type MetricsDump, overflowValue } from '../contract/metrics-dump.ts'
-import type { MetricsPort } from '../contract/ports.ts'
+import type { GaugeChild, Labelled, MetricsPort } from '../contract/ports.ts'
 import { type Admissions, addDump, addSum, admit, type Sum, type SummedFamily } from './metrics-fold.ts'
 import { addProcessMetrics } from './process-metrics.ts'
 
+export interface OwnMetrics extends MetricsPort {
+  /** `reset` takes all series away, for gauges of things that come and go. */
+  gauge(name: string, help: string, labelNames: readonly string[]): Labelled<GaugeChild> & { reset(): void }
+}
+
 export interface MetricsMerge {
   /** The main thread's own instruments. */
-  readonly own: MetricsPort
+  readonly own: OwnMetrics
   /** Prometheus text format 0.0.4. A worker that gave no dump this time counts with its last one. */
   merge(
     dumps: ReadonlyMap<number, MetricsDump>,
@@ -61,7 +66,7 @@ export function createMetricsMerge(): MetricsMerge {
 }
 
 /** prom-client's own instruments: nothing on the main thread counts often enough to need better. */
-function createOwnPort(registry: Registry): MetricsPort {
+function createOwnPort(registry: Registry): OwnMetrics {
   const known = new Map<string, { readonly shape: string; readonly metric: unknown }>()
   function once<M>(kind: string, shape: readonly unknown[], make: () => M): M {
     const name = String(shape[0])

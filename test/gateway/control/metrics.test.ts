@@ -59,6 +59,17 @@ test('shows the main thread its own instruments, the same one for the same name'
   assert.throws(() => merge.own.gauge('aegis_config_version', 'Another.', []), /aegis_config_version/)
 })
 
+test('a gauge of things that come and go forgets those that went', async () => {
+  const merge = createMetricsMerge()
+  const health = merge.own.gauge('aegis_upstream_health', 'Health.', ['target'])
+  health.labels('old').set(0)
+  health.reset()
+  health.labels('new').set(1)
+  const { text } = await merge.merge(new Map())
+  assert.equal(sampleOf(text, 'aegis_upstream_health{target="old"}'), undefined)
+  assert.equal(sampleOf(text, 'aegis_upstream_health{target="new"}'), 1)
+})
+
 test('the counts of a dead worker stay and its gauges go', async () => {
   const merge = createMetricsMerge()
   const [first, second, reborn] = [createWorkerMetrics(), createWorkerMetrics(), createWorkerMetrics()]
