@@ -5,8 +5,8 @@
 // check lets the request pass: all or nothing, whatever the algorithms are, and a refusal writes nothing.
 import type { Clock, CounterStore, LimitCheck, LimitState } from '../contract/ports.ts'
 import { peek, take } from './algorithms.ts'
-import { createSheet, type Sheet } from './sheet.ts'
-import { createStripeLocks, maxSeats, type StripeLocks } from './stripe-lock.ts'
+import { Sheet } from './sheet.ts'
+import { maxSeats, StripeLocks } from './stripe-lock.ts'
 import { header, openTable } from './table-layout.ts'
 
 export { createCounterBuffer } from './table-layout.ts'
@@ -39,14 +39,14 @@ export function readCounterStats(buffer: SharedArrayBuffer): CounterStats {
 export function createLocalCounters(buffer: SharedArrayBuffer, clock: Clock): LocalCounterStore {
   const table = openTable(buffer)
   const seat = 1 + ((Atomics.add(table.header, header.seats, 1) >>> 0) % maxSeats)
-  const locks = createStripeLocks(table.locks, seat, () => {
+  const locks = new StripeLocks(table.locks, seat, () => {
     Atomics.add(table.header, header.takeovers, 1)
   })
-  let sheet = createSheet(table, 4)
+  let sheet = new Sheet(table, 4)
 
   return {
     take(checks) {
-      if (checks.length > sheet.room) sheet = createSheet(table, checks.length)
+      if (checks.length > sheet.room) sheet = new Sheet(table, checks.length)
       const count = checks.length
       for (let i = 0; i < count; i++) sheet.address(i, checks[i] as LimitCheck)
       const stripes = sheet.collectSets(count)

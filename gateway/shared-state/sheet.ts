@@ -6,24 +6,6 @@ import { hashKey } from './keyed-hash.ts'
 import { claimSlot, clearSlot, findSlot, tagSlot } from './slots.ts'
 import { type CounterTable, tagWords } from './table-layout.ts'
 
-export interface Sheet {
-  /** Checks that fit. */
-  readonly room: number
-  readonly rows: Float64Array
-  /** After collectSets: the sets to lock, sorted. */
-  readonly sets: Int32Array
-  /** Hashes a check's key into place `index`. */
-  address(index: number, check: Pick<LimitCheck, 'key' | 'algorithm'>): void
-  /** Collects the sets of the first `count` places, without repeats; returns how many there are. */
-  collectSets(count: number): number
-  /** Copies the counter's row in and returns where it starts; places with one key share the row of the first. */
-  load(index: number, check: LimitCheck, nowMs: number): number
-  /** Copies rows back: `begin` once, then `store` for every place. */
-  begin(): void
-  store(index: number, check: LimitCheck, state: LimitState, nowMs: number): void
-  clear(index: number): void
-}
-
 // Keeps counters of one key and two algorithms apart: their rows mean different things.
 const algorithmMark: Readonly<Record<LimitAlgorithm, number>> = {
   'fixed-window': 0x11111111,
@@ -32,69 +14,103 @@ const algorithmMark: Readonly<Record<LimitAlgorithm, number>> = {
   'leaky-bucket': 0x77777777,
 }
 
-export function createSheet(table: CounterTable, room: number): Sheet {
-  const rows = new Float64Array(room * rowCells)
-  const tags = new Int32Array(room * tagWords)
-  const homes = new Int32Array(room)
-  const sets = new Int32Array(room)
-  const firsts = new Int32Array(room)
-  const written = new Int32Array(room)
-  const scratch = new Int32Array(tagWords)
-  let writtenCount = 0
-  const isKept = (slot: number) => {
-    for (let i = 0; i < writtenCount; i++) if (written[i] === slot) return true
+export class Sheet {
+  /** Checks that fit. */
+  readonly room: number
+  readonly rows: Float64Array
+  /** After collectSets: the sets to lock, sorted. */
+  readonly sets: Int32Array
+  readonly #table: CounterTable
+  readonly #tags: Int32Array
+  readonly #homes: Int32Array
+  /** The first place that has the same key. */
+  readonly #firsts: Int32Array
+  /** Slots that this take has written. */
+  readonly #written: Int32Array
+  #writtenCount = 0
+  readonly #hash = new Int32Array(tagWords)
+  readonly #isWritten = (slot: number): boolean => {
+    for (let i = 0; i < this.#writtenCount; i++) if (this.#written[i] === slot) return true
     return false
   }
 
-  return {
-    room,
-    rows,
-    sets,
-    address(index, check) {
-      hashKey(check.key, table.seed, scratch)
-      tags.set(scratch, index * tagWords)
-      tags[index * tagWords + 1] = (scratch[1] as number) ^ algorithmMark[check.algorithm]
-      // An all-zero tag means an empty slot.
-      tags[index * tagWords + 3] = (scratch[3] as number) | 1
-      homes[index] = (scratch[0] as number) & (table.sets - 1)
-      firsts[index] = firstWithTag(tags, index)
-    },
-    collectSets(count) {
-      let found = 0
-      for (let i = 0; i < count; i++) found = insertSet(sets, found, homes[i] as number)
-      return found
-    },
-    load(index, check, nowMs) {
-      const first = firsts[index] as number
-      const at = first * rowCells
-      if (first !== index) return at
-      const slot = findSlot(table, homes[index] as number, tags, index * tagWords)
-      const cells = cellsOf(check)
-      for (let cell = 0; cell < cells; cell++) {
-        rows[at + cell] = slot < 0 ? 0 : (table.rows[slot * rowCells + cell] as number)
-      }
-      if (rebase(check, rows, at, nowMs)) copyRow(rows, at, table, slot, cells)
-      return at
-    },
-    begin() {
-      writtenCount = 0
-    },
-    store(index, check, state, nowMs) {
-      const home = homes[index] as number
-      let slot = findSlot(table, home, tags, index * tagWords)
-      if (slot < 0) {
-        slot = claimSlot(table, home, nowMs, isKept)
-        tagSlot(table, slot, tags, index * tagWords)
-      }
-      copyRow(rows, (firsts[index] as number) * rowCells, table, slot, cellsOf(check))
-      table.fill[slot] = Math.max(0, 1 - state.remaining / capacityOf(check))
-      table.freeAtMs[slot] = nowMs + state.resetMs
-      written[writtenCount++] = slot
-    },
-    clear(index) {
-      const slot = findSlot(table, homes[index] as number, tags, index * tagWords)
-      if (slot >= 0) clearSlot(table, slot)
-    },
+  constructor(table: CounterTable, room: number) {
+    this.room = room
+    this.rows = new Float64Array(room * rowCells)
+    this.sets = new Int32Array(room)
+    this.#table = table
+    this.#tags = new Int32Array(room * tagWords)
+    this.#homes = new Int32Array(room)
+    this.#firsts = new Int32Array(room)
+    this.#written = new Int32Array(room)
+  }
+
+  /** Hashes a check's key into place `index`; places are filled in order. */
+  address(index: number, check: Pick<LimitCheck, 'key' | 'algorithm'>): void {
+    const hash = this.#hash
+    const at = index * tagWords
+    hashKey(check.key, this.#table.seed, hash)
+    this.#tags.set(hash, at)
+    this.#tags[at + 1] = (hash[1] as number) ^ algorithmMark[check.algorithm]
+    // An all-zero tag means an empty slot.
+    this.#tags[at + 3] = (hash[3] as number) | 1
+    this.#homes[index] = (hash[0] as number) & (this.#table.sets - 1)
+    this.#firsts[index] = firstWithTag(this.#tags, index)
+  }
+
+  /** Collects the sets of the first `count` places, without repeats; returns how many there are. */
+  collectSets(count: number): number {
+    let found = 0
+    for (let i = 0; i < count; i++) found = insertSet(this.sets, found, this.#homes[i] as number)
+    return found
+  }
+
+  /** Copies the counter's row in and returns where it starts; places with one key share the row of the first. */
+  load(index: number, check: LimitCheck, nowMs: number): number {
+    const first = this.#firsts[index] as number
+    const at = first * rowCells
+    if (first !== index) return at
+    const slot = this.#find(index)
+    const cells = cellsOf(check)
+    for (let cell = 0; cell < cells; cell++) {
+      this.rows[at + cell] = slot < 0 ? 0 : (this.#table.rows[slot * rowCells + cell] as number)
+    }
+    if (rebase(check, this.rows, at, nowMs)) this.#copyBack(at, slot, cells)
+    return at
+  }
+
+  /** Before the first `store` of a take. */
+  begin(): void {
+    this.#writtenCount = 0
+  }
+
+  /** Copies a place's row back, into a slot of its own if the key has none yet. */
+  store(index: number, check: LimitCheck, state: LimitState, nowMs: number): void {
+    const table = this.#table
+    let slot = this.#find(index)
+    if (slot < 0) {
+      slot = claimSlot(table, this.#homes[index] as number, nowMs, this.#isWritten)
+      tagSlot(table, slot, this.#tags, index * tagWords)
+    }
+    this.#copyBack((this.#firsts[index] as number) * rowCells, slot, cellsOf(check))
+    table.fill[slot] = Math.max(0, 1 - state.remaining / capacityOf(check))
+    table.freeAtMs[slot] = nowMs + state.resetMs
+    this.#written[this.#writtenCount++] = slot
+  }
+
+  clear(index: number): void {
+    const slot = this.#find(index)
+    if (slot >= 0) clearSlot(this.#table, slot)
+  }
+
+  #find(index: number): number {
+    return findSlot(this.#table, this.#homes[index] as number, this.#tags, index * tagWords)
+  }
+
+  #copyBack(at: number, slot: number, cells: number): void {
+    for (let cell = 0; cell < cells; cell++) {
+      this.#table.rows[slot * rowCells + cell] = this.rows[at + cell] as number
+    }
   }
 }
 
@@ -117,8 +133,4 @@ function insertSet(sets: Int32Array, found: number, home: number): number {
   sets.copyWithin(place + 1, place, found)
   sets[place] = home
   return found + 1
-}
-
-function copyRow(rows: Float64Array, at: number, table: CounterTable, slot: number, cells: number): void {
-  for (let cell = 0; cell < cells; cell++) table.rows[slot * rowCells + cell] = rows[at + cell] as number
 }

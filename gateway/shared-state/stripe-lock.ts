@@ -16,26 +16,48 @@ const spins = 100
 const sleepMs = 1
 const takeoverWakes = 500
 
-export interface StripeLocks {
-  /** Takes every lock of the list (no repeats), waiting as long as needed, and never sleeps while it holds one. */
-  acquireAll(stripes: Int32Array, count: number): void
-  releaseAll(stripes: Int32Array, count: number): void
-}
+/** The locks as one thread sees them. */
+export class StripeLocks {
+  readonly #words: Int32Array
+  readonly #seat: number
+  readonly #onTakeover: () => void
+  #turn = 0
+  /** The word of the present holding. */
+  #mine = 0
 
-/** `words` holds one lock each; `seat` (1 to maxSeats) is this thread's own; `onTakeover` hears of a dead holder's lock. */
-export function createStripeLocks(words: Int32Array, seat: number, onTakeover: () => void): StripeLocks {
-  let turn = 0
-  let mine = 0
+  /** `words` holds one lock each; `seat` (1 to maxSeats) is this thread's own; `onTakeover` hears of a dead holder's lock. */
+  constructor(words: Int32Array, seat: number, onTakeover: () => void) {
+    this.#words = words
+    this.#seat = seat
+    this.#onTakeover = onTakeover
+  }
 
-  function tryAcquire(stripe: number): boolean {
+  /** Takes the first `count` locks listed (no repeats), waiting as long as needed; never sleeps while it holds one. */
+  acquireAll(stripes: Int32Array, count: number): void {
+    this.#turn = (this.#turn + 1) & 0x3ffff
+    this.#mine = (this.#turn << turnShift) | (this.#seat << seatShift)
+    for (let i = 0; i < count; i++) {
+      if (this.#tryAcquire(stripes[i] as number)) continue
+      this.releaseAll(stripes, i)
+      this.#sleepUntilFree(stripes[i] as number)
+      i = -1
+    }
+  }
+
+  releaseAll(stripes: Int32Array, count: number): void {
+    for (let i = 0; i < count; i++) this.#release(stripes[i] as number)
+  }
+
+  #tryAcquire(stripe: number): boolean {
     for (let spin = 0; spin < spins; spin++) {
-      if (Atomics.compareExchange(words, stripe, 0, mine) === 0) return true
+      if (Atomics.compareExchange(this.#words, stripe, 0, this.#mine) === 0) return true
     }
     return false
   }
 
   /** Returns once the lock was seen free, or was made free because its holder is dead. */
-  function sleepUntilFree(stripe: number): void {
+  #sleepUntilFree(stripe: number): void {
+    const words = this.#words
     let seen = 0
     let wakes = 0
     for (;;) {
@@ -45,7 +67,7 @@ export function createStripeLocks(words: Int32Array, seat: number, onTakeover: (
       if (marked !== seen) wakes = 0
       seen = marked
       if (wakes === takeoverWakes) {
-        if (Atomics.compareExchange(words, stripe, word, 0) === word) onTakeover()
+        if (Atomics.compareExchange(words, stripe, word, 0) === word) this.#onTakeover()
         return
       }
       if (word !== marked && Atomics.compareExchange(words, stripe, word, marked) !== word) continue
@@ -54,27 +76,12 @@ export function createStripeLocks(words: Int32Array, seat: number, onTakeover: (
     }
   }
 
-  function release(stripe: number): void {
-    if (Atomics.compareExchange(words, stripe, mine, 0) === mine) return
+  #release(stripe: number): void {
+    const mine = this.#mine
+    if (Atomics.compareExchange(this.#words, stripe, mine, 0) === mine) return
     // Somebody sleeps, or (the comparison fails) the lock was taken over and is another's now.
-    if (Atomics.compareExchange(words, stripe, mine | sleeperBit, 0) === (mine | sleeperBit)) {
-      Atomics.notify(words, stripe)
-    }
-  }
-
-  return {
-    acquireAll(stripes, count) {
-      turn = (turn + 1) & 0x3ffff
-      mine = (turn << turnShift) | (seat << seatShift)
-      for (let i = 0; i < count; i++) {
-        if (tryAcquire(stripes[i] as number)) continue
-        for (let held = 0; held < i; held++) release(stripes[held] as number)
-        sleepUntilFree(stripes[i] as number)
-        i = -1
-      }
-    },
-    releaseAll(stripes, count) {
-      for (let i = 0; i < count; i++) release(stripes[i] as number)
-    },
+    const marked = mine | sleeperBit
+    if (Atomics.compareExchange(this.#words, stripe, marked, 0) === marked)
+      Atomics.notify(this.#words, stripe)
   }
 }

@@ -7,54 +7,69 @@ import { type AskedCheck, type Limit, toCheck } from './limit.ts'
 
 type Args = Readonly<Record<string, unknown>>
 
-export interface Listing {
-  readonly instance: string
-  readonly limits: readonly { readonly name: string; readonly key: string; readonly algorithm: string }[]
-}
+/** A counter with its limit's numbers and its state; without a key asked, a limit and the form of its keys. */
+export type CounterEntry = Readonly<Record<string, string | number | boolean>>
 
-export interface Inspection {
-  readonly instance: string
-  /** null: this instance has no such counter; `error` says why. */
-  readonly key: string | null
+export interface ControlAnswer {
+  readonly entries: readonly CounterEntry[]
+  /** Only of `reset`: how many counters were freed. */
+  readonly reset?: number
+  /** Why there is no entry: not a key of this instance. */
   readonly error?: string
-  readonly limit?: Omit<AskedCheck, 'key' | 'policy'> & { readonly name: string }
-  readonly state?: LimitState
-  readonly reset?: boolean
 }
 
 export function createControl(limits: readonly Limit[], ports: Pick<PluginPorts, 'id' | 'counters'>) {
-  const instance = ports.id
-
-  function inspect(limit: Limit, check: AskedCheck): Inspection | Promise<Inspection> {
-    const { key, policy: _, ...numbers } = check
-    const answer = (state: LimitState) => ({ instance, key, limit: { name: limit.name, ...numbers }, state })
-    const state = ports.counters.peek(check)
-    return 'then' in state ? state.then(answer) : answer(state)
-  }
-
-  function reset(check: AskedCheck): Inspection | Promise<Inspection> {
-    const answer = { instance, key: check.key, reset: true }
-    const done = ports.counters.reset(check)
-    return done === undefined ? answer : done.then(() => answer)
-  }
-
-  return (operation: string, args: Args): Listing | Inspection | Promise<Inspection> => {
+  return (operation: string, args: Args): ControlAnswer | Promise<ControlAnswer> => {
     if (operation !== 'inspect' && operation !== 'reset') {
       throw new Error(`rate-limit answers "inspect" and "reset", not "${operation}"`)
     }
-    if (args.key === undefined && operation === 'inspect') return { instance, limits: limits.map(describe) }
+    if (args.key === undefined && operation === 'inspect') return describe(limits, ports.id)
     const found = findCounter(limits, args)
-    if (found instanceof Error) return { instance, key: null, error: found.message }
-    return operation === 'inspect' ? inspect(found.limit, found.check) : reset(found.check)
+    if (found instanceof Error) {
+      return operation === 'reset'
+        ? { entries: [], reset: 0, error: found.message }
+        : { entries: [], error: found.message }
+    }
+    return operation === 'inspect' ? inspect(found, ports) : reset(found, ports)
   }
 }
 
-function describe(limit: Limit) {
-  return { name: limit.name, key: limit.keyForm.template, algorithm: limit.algorithm }
+interface Found {
+  readonly name: string
+  readonly check: AskedCheck
+}
+
+function describe(limits: readonly Limit[], instance: string): ControlAnswer {
+  const entries = limits.map((limit) => ({
+    instance,
+    name: limit.name,
+    key: limit.keyForm.template,
+    algorithm: limit.algorithm,
+  }))
+  return { entries }
+}
+
+function inspect(
+  { name, check }: Found,
+  { id, counters }: Pick<PluginPorts, 'id' | 'counters'>,
+): ControlAnswer | Promise<ControlAnswer> {
+  const { policy: _, ...numbers } = check
+  const answer = (state: LimitState) => ({ entries: [{ instance: id, name, ...numbers, ...state }] })
+  const state = counters.peek(check)
+  return 'then' in state ? state.then(answer) : answer(state)
+}
+
+function reset(
+  { name, check }: Found,
+  { id, counters }: Pick<PluginPorts, 'id' | 'counters'>,
+): ControlAnswer | Promise<ControlAnswer> {
+  const answer = { entries: [{ instance: id, name, key: check.key }], reset: 1 }
+  const done = counters.reset(check)
+  return done === undefined ? answer : done.then(() => answer)
 }
 
 /** `plan` tells which numbers hold for a tenant; without it those of the tenant or of the limit itself are used. */
-function findCounter(limits: readonly Limit[], args: Args): { limit: Limit; check: AskedCheck } | Error {
+function findCounter(limits: readonly Limit[], args: Args): Found | Error {
   const asked = typeof args.key === 'string' ? parseKeyText(args.key) : toParts(args.key)
   if (asked instanceof Error) return asked
   const limit = limits.find((one) => one.name === asked.name)
@@ -67,7 +82,7 @@ function findCounter(limits: readonly Limit[], args: Args): { limit: Limit; chec
   if (key instanceof Error) return key
   const plan = typeof args.plan === 'string' ? args.plan : undefined
   const numbers = limit.pickNumbers(asked.parts.get('tenant'), plan, null)
-  return { limit, check: toCheck(limit, key, numbers) }
+  return { name: limit.name, check: toCheck(limit, key, numbers) }
 }
 
 function toParts(key: unknown): { name: string; parts: Map<string, string> } | Error {

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { LimitCheck } from '../../../gateway/contract/ports.ts'
 import { createLocalCounters } from '../../../gateway/shared-state/counter-table.ts'
-import { createStripeLocks } from '../../../gateway/shared-state/stripe-lock.ts'
+import { StripeLocks } from '../../../gateway/shared-state/stripe-lock.ts'
 import { openTable } from '../../../gateway/shared-state/table-layout.ts'
 
 export type Job =
@@ -24,7 +24,7 @@ const clock = {
 }
 
 if (job.kind === 'hold') {
-  const locks = createStripeLocks(openTable(buffer).locks, 77, () => {})
+  const locks = new StripeLocks(openTable(buffer).locks, 77, () => {})
   locks.acquireAll(Int32Array.of(0), 1)
   parentPort?.postMessage('holding')
   Atomics.wait(tally, 0, Atomics.load(tally, 0))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { CounterStore } from '../../../gateway/contract/ports.ts'
 import { createTenant, createView } from '../../support/view.ts'
-import { ask, countPassed, createIdentity, headersOf, open } from './setup.ts'
+import { ask, control, countPassed, createIdentity, headersOf, open } from './setup.ts'
 
 const perIp = { name: 'per-ip', algorithm: 'fixed-window', key: ['ip'], limit: 3, windowMs: 60_000 }
 const of = (ip: string) => createView({ clientIp: ip })
@@ -383,16 +383,9 @@ test('a store that answers by a promise decides the same', async () => {
     verdicts.map((reply) => reply?.status),
     [undefined, undefined, undefined, 429],
   )
-  const inspected = (await plugin.onControl?.('inspect', { key: 'per-ip|ip=203.0.113.7' })) as {
-    state: object
-  }
-  assert.deepEqual(inspected.state, {
-    allowed: false,
-    remaining: 0,
-    resetMs: 60_000,
-    retryAfterMs: 60_000,
-    delayMs: 0,
-  })
-  await plugin.onControl?.('reset', { key: 'per-ip|ip=203.0.113.7' })
+  const key = 'per-ip|ip=203.0.113.7'
+  const inspected = await control(plugin, 'inspect', { key })
+  assert.deepEqual([inspected.entries[0]?.allowed, inspected.entries[0]?.retryAfterMs], [false, 60_000])
+  assert.equal((await control(plugin, 'reset', { key })).reset, 1)
   assert.equal(await plugin.onRequest?.(createView()), undefined)
 })

@@ -5,7 +5,7 @@ import type { Identity } from '../../../gateway/contract/exchange.ts'
 import type { PluginPorts } from '../../../gateway/contract/ports.ts'
 import type { Reply } from '../../../gateway/contract/reply.ts'
 import { createCounterBuffer, createLocalCounters } from '../../../gateway/shared-state/counter-table.ts'
-import type { Inspection } from '../../../plugins/rate-limit/control.ts'
+import type { ControlAnswer } from '../../../plugins/rate-limit/control.ts'
 import rateLimit from '../../../plugins/rate-limit/index.ts'
 import type { RateLimitConfig } from '../../../plugins/rate-limit/schema.ts'
 import { createTestClock } from '../../support/clock.ts'
@@ -66,6 +66,6 @@ export function createIdentity(userId: string, over: Partial<Identity> = {}): Id
   return { userId, tenantId: null, roles: [], permissions: [], claims: {}, expiresAt: Infinity, ...over }
 }
 
-export function control(plugin: Instance, operation: string, args: Record<string, unknown>): Inspection {
-  return plugin.onControl?.(operation, args) as Inspection
+export function control(plugin: Instance, operation: string, args: Record<string, unknown>): ControlAnswer {
+  return plugin.onControl?.(operation, args) as ControlAnswer
 }
