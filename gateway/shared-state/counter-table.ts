@@ -7,9 +7,7 @@ import type { Clock, CounterStore, LimitCheck, LimitState } from '../contract/po
 import { peek, take } from './algorithms.ts'
 import { Sheet } from './sheet.ts'
 import { maxSeats, StripeLocks } from './stripe-lock.ts'
-import { header, openTable } from './table-layout.ts'
-
-export { createCounterBuffer } from './table-layout.ts'
+import { allocateTable, defaultSlots, header, mostSlots, openTable, setSlots } from './table-layout.ts'
 
 /** The local store answers at once, never by a promise. */
 export interface LocalCounterStore extends CounterStore {
@@ -24,6 +22,14 @@ export interface CounterStats {
   readonly evictions: number
   /** Locks taken over from threads that died while they held them. */
   readonly takeovers: number
+}
+
+/** Fixed memory for all counters of the process, 184 bytes a slot. `slots` is a power of two, 16 at least. */
+export function createCounterBuffer({ slots = defaultSlots }: { slots?: number } = {}): SharedArrayBuffer {
+  if (!Number.isInteger(slots) || slots < setSlots || slots > mostSlots || (slots & (slots - 1)) !== 0) {
+    throw new RangeError(`slots must be a power of two from ${setSlots} to ${mostSlots}, not ${slots}`)
+  }
+  return allocateTable(slots)
 }
 
 export function readCounterStats(buffer: SharedArrayBuffer): CounterStats {

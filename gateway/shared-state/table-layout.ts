@@ -11,6 +11,7 @@ export const setSlots = 16
 export const tagWords = 4
 
 export const defaultSlots = 1 << 16
+export const mostSlots = 1 << 24
 
 const layoutVersion = 0x41474331
 const headerBytes = 64
@@ -35,18 +36,16 @@ export interface CounterTable {
   readonly rows: Float64Array
 }
 
-/** Fixed memory for all counters of the process. `slots` is a power of two, 16 at least. */
-export function createCounterBuffer({ slots = defaultSlots }: { slots?: number } = {}): SharedArrayBuffer {
-  if (!Number.isInteger(slots) || slots < setSlots || slots > 1 << 24 || (slots & (slots - 1)) !== 0) {
-    throw new RangeError(`slots must be a power of two from ${setSlots} to ${1 << 24}, not ${slots}`)
-  }
-  const table = mapTable(new SharedArrayBuffer(bytesFor(slots)), slots)
+/** A new, empty table of `slots` slots (a power of two). */
+export function allocateTable(slots: number): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(bytesFor(slots))
+  const table = mapTable(buffer, slots)
   const seed = new Int32Array(hashSeedWords)
   randomFillSync(seed)
   table.seed.set(seed)
   table.header[header.slots] = slots
   Atomics.store(table.header, header.layout, layoutVersion)
-  return table.header.buffer as SharedArrayBuffer
+  return buffer
 }
 
 export function openTable(buffer: SharedArrayBuffer): CounterTable {

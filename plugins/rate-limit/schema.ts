@@ -53,7 +53,11 @@ const limitSchema = Type.Object(
         Type.Literal('token-bucket'),
         Type.Literal('leaky-bucket'),
       ],
-      { default: 'token-bucket' },
+      {
+        default: 'token-bucket',
+        description:
+          'fixed-window: limit per window. sliding-window: never more than limit in any window. token-bucket, leaky-bucket: burst at once, then evenly.',
+      },
     ),
     key: Type.Array(
       Type.String({
@@ -138,7 +142,11 @@ export const rateLimitSchema = Type.Object(
             'X-RateLimit-Limit, -Remaining and -Reset (seconds) of the limit that is nearest to its end.',
         }),
       },
-      { additionalProperties: false, default: { rateLimit: true, legacy: false } },
+      {
+        additionalProperties: false,
+        default: { rateLimit: true, legacy: false },
+        description: 'What responses, refusals and successes alike, say about the limits.',
+      },
     ),
     ipv6PrefixBits: Type.Integer({
       minimum: 16,
