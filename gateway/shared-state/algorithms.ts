@@ -89,7 +89,7 @@ function fixedWindow(
     row[at] = openedMs
     row[at + 1] = count
   }
-  const endMs = Math.ceil(openedMs + limit.windowMs - now)
+  const endMs = Math.ceil(limit.windowMs - (now - openedMs))
   return {
     allowed: fits,
     remaining: Math.max(0, limit.limit - count),
@@ -149,7 +149,7 @@ function slidingWindow(
   return {
     allowed: fits,
     remaining: Math.max(0, limit.limit - after),
-    resetMs: after === 0 ? 0 : Math.ceil((row[at + 1] as number) + window - now),
+    resetMs: after === 0 ? 0 : Math.ceil(window - (now - (row[at + 1] as number))),
     retryAfterMs: fits ? 0 : waitInLog(row, at, now, limit, used),
     delayMs: 0,
   }
@@ -170,7 +170,7 @@ function waitInLog(row: Float64Array, at: number, now: number, limit: Limit, use
     const passedMs = row[cell] as number
     if (now - passedMs >= limit.windowMs) continue
     left -= row[cell + 1] as number
-    if (left + limit.cost <= limit.limit) return Math.max(1, Math.ceil(passedMs + limit.windowMs - now))
+    if (left + limit.cost <= limit.limit) return Math.max(1, Math.ceil(limit.windowMs - (now - passedMs)))
   }
   return Math.ceil(limit.windowMs)
 }

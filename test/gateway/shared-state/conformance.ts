@@ -101,6 +101,16 @@ function testAlgorithm(open: OpenStore, kind: Kind): void {
     })
   })
 
+  it('never names a wait longer than its window, on a clock with fractions', async ({ store, advance }) => {
+    const check = checkOf({ ...kind, limit: 1, windowMs: 3_600_000 })
+    for (let i = 0; i < 50; i++) {
+      await advance(91.237_619_3)
+      const first = await takeOne(store, { ...check, key: `${i}` })
+      const second = await takeOne(store, { ...check, key: `${i}` })
+      assert.ok(first.resetMs <= 3_600_000 && second.retryAfterMs <= 3_600_000, `${first.resetMs}`)
+    }
+  })
+
   it('takes the cost of a request, or nothing of it', async ({ store }) => {
     const check = checkOf({ ...kind, limit: 10, cost: 4 })
     assert.equal((await takeOne(store, check)).remaining, 6)
