@@ -106,10 +106,10 @@ function fixedWindow(
  */
 function bucket(limit: Limit, row: Float64Array, at: number, nowMs: number, taking: boolean): LimitState {
   const depth = capacityOf(limit)
-  const perMs = limit.limit / limit.windowMs
+  const msPerUnit = limit.windowMs / limit.limit
   const lastMs = row[at + 1] as number
   const now = Math.max(nowMs, lastMs)
-  const before = Math.max(0, (row[at] as number) - (now - lastMs) * perMs)
+  const before = Math.max(0, (row[at] as number) - (now - lastMs) / msPerUnit)
   const fits = before + limit.cost <= depth + slack
   let level = before
   if (fits && taking) {
@@ -120,10 +120,10 @@ function bucket(limit: Limit, row: Float64Array, at: number, nowMs: number, taki
   return {
     allowed: fits,
     remaining: Math.max(0, Math.floor(depth - level + slack)),
-    resetMs: Math.ceil(level / perMs),
-    retryAfterMs: fits ? 0 : Math.max(1, Math.ceil((before + limit.cost - depth - slack) / perMs)),
+    resetMs: Math.ceil(Math.max(0, level - slack) * msPerUnit),
+    retryAfterMs: fits ? 0 : Math.max(1, Math.ceil((before + limit.cost - depth - slack) * msPerUnit)),
     // What lies before this request in the bucket leaks first.
-    delayMs: fits && limit.shape ? before / perMs : 0,
+    delayMs: fits && limit.shape ? before * msPerUnit : 0,
   }
 }
 
