@@ -9,7 +9,7 @@ import { createTestControl, type TestControl } from './control.ts'
 
 export interface Ask {
   readonly role?: AdminRole | 'none'
-  readonly body?: Json
+  readonly body?: Json | undefined
   /** Sent as it is. */
   readonly raw?: string | Uint8Array<ArrayBuffer>
   readonly headers?: Record<string, string>

@@ -249,10 +249,7 @@ test('a read is answered 304 while the tag holds, but not for an upstream, whose
   assert.deepEqual(upstream.body.endpoints, [{ target, healthy: true, ejectedForMs: 500 }])
   const back = await ask('PUT', '/admin/upstreams/api', { body: upstream.body })
   assert.equal(back.status, 200)
-  assert.equal(
-    'endpoints' in (control.files().routes['upstreams'] as JsonObject & { api: object }).api,
-    false,
-  )
+  assert.equal('endpoints' in (control.files().routes.upstreams as JsonObject & { api: object }).api, false)
 })
 
 test('one word suspends and activates a tenant, enables and disables a plugin, and If-Match holds there too', async (t) => {
