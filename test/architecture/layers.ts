@@ -31,13 +31,13 @@ export const layers: readonly Layer[] = [
     name: 'control plane',
     files: /^gateway\/control\//,
     mayImport: ['^gateway/control/', '^gateway/shared-state/', '^config/', contract],
-    libraries: [builtins, 'undici', 'pino', 'pino-roll', 'prom-client'],
+    libraries: [builtins, 'undici', 'pino', 'prom-client'],
   },
   {
     name: 'main thread entry',
     files: /^gateway\/(main|start)\.ts$/,
     mayImport: ['^gateway/(?!dataplane/|worker\\.ts)', '^config/', '^admin/', '^plugins/', '^examples/'],
-    libraries: [builtins, 'pino', 'pino-roll', 'prom-client'],
+    libraries: [builtins, 'pino', 'prom-client'],
   },
   {
     name: 'worker entry',

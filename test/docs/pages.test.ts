@@ -61,7 +61,7 @@ describe('the pages', () => {
   it('give a reason for every dependency', () => {
     const { dependencies, devDependencies } = JSON.parse(read('package.json'))
     const page = read('docs/decisions/dependencies.md')
-    for (const name of Object.keys(dependencies)) assert.match(page, new RegExp(`^\\| ${name} \\|`, 'm'))
+    for (const name of Object.keys(dependencies)) assert.match(page, new RegExp(`^\\| ${name} +\\|`, 'm'))
     for (const name of Object.keys(devDependencies)) assert.ok(page.includes(`\`${name}\``), name)
   })
 })
