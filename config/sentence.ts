@@ -53,7 +53,23 @@ function explainUnion(union: ErrorObject, errors: readonly ErrorObject[]): Error
   if (only === undefined) return [wrongTag(union, errors) ?? union]
   // Defaults within a union are filled in only where the rest of a branch fits: their lack is no mistake.
   const real = only.filter((error) => !isDefaulted(error))
-  return real.length === 0 ? only : real
+  const meantErrors = real.length === 0 ? only : real
+  // The other choices ("auto" beside a number out of range) are worth a mention.
+  return meantErrors.every((error) => ranges.has(error.keyword) && isSamePlace(error, union))
+    ? [union]
+    : meantErrors
+}
+
+const ranges: ReadonlySet<string> = new Set([
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'pattern',
+])
+
+function isSamePlace(a: ErrorObject, b: ErrorObject): boolean {
+  return a.instancePath === b.instancePath
 }
 
 /** All branches are objects told apart by one key, and its value is none of theirs. */
@@ -62,7 +78,7 @@ function wrongTag(union: ErrorObject, errors: readonly ErrorObject[]): ErrorObje
     (error) => error.keyword === 'const' && error.instancePath !== union.instancePath,
   )
   const first = tags[0]
-  if (first === undefined || tags.some((tag) => tag.instancePath !== first.instancePath)) return undefined
+  if (first === undefined || tags.some((tag) => !isSamePlace(tag, first))) return undefined
   const allowedValues = tags.map((tag) => tag.params.allowedValue)
   return { ...first, keyword: 'enum', params: { allowedValues } }
 }
@@ -75,7 +91,7 @@ function isDefaulted(error: ErrorObject): boolean {
 
 /** A wrong type, or a wrong word in a key that tells the branches apart. */
 function rulesOut(error: ErrorObject, union: ErrorObject): boolean {
-  if (error.instancePath === union.instancePath) return ['type', 'const', 'enum'].includes(error.keyword)
+  if (isSamePlace(error, union)) return ['type', 'const', 'enum'].includes(error.keyword)
   return error.keyword === 'const'
 }
 
@@ -83,7 +99,7 @@ function pointerOf(error: ErrorObject): string {
   const { params, instancePath } = error
   const key = error.keyword === 'required' ? params.missingProperty : params.additionalProperty
   if (typeof key === 'string') return `${instancePath}/${escapeStep(key)}`
-  if (error.keyword === 'uniqueItems') return `${instancePath}/${params.i}`
+  if (error.keyword === 'uniqueItems') return `${instancePath}/${Math.max(params.i, params.j)}`
   return instancePath
 }
 
@@ -111,7 +127,7 @@ function sentenceOf(error: ErrorObject, secret: boolean): string {
     case 'oneOf':
       return `${name} must be ${describe(schema)}; ${found}.`
     case 'uniqueItems':
-      return `${name} holds the same entry twice: entries ${params.j} and ${params.i}, counted from 0.`
+      return `${name} holds the same entry twice: entries ${Math.min(params.i, params.j)} and ${Math.max(params.i, params.j)}, counted from 0.`
     default:
       return sizeSentence(error, name)
   }

@@ -75,6 +75,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   }
 
   start([...own, ...(options.extraPaths ?? [])])
+  hints.renew()
   look(pollMs)
   return {
     follow(extraPaths) {
