@@ -58,7 +58,6 @@ describe('the tokenizer', () => {
   const cases: readonly [string, readonly string[]][] = [
     ["a /* import 'x' */ b // import 'y'\nc", ['a', 'b', 'c']],
     ['const s = "it\\"s" + \'x\'', ['const', 's', '=', 'it\\"s', '+', 'x']],
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the template that is read
     ['`a${ `b${c}` }d` e', ['`a${', '`b${', 'c', '}`', '}d`', 'e']],
     ['f(/[/"]\\//g) / 2', ['f', '(', '/[/"]\\//g', ')', '/', '2']],
     ['#!/usr/bin/env node\na', ['a']],
