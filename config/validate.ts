@@ -23,20 +23,25 @@ export function createValidator(schema: TSchema): Validator {
   return (input) => run(validate, input)
 }
 
-/**
- * Like createValidator, for schemas of plugins: defaults within unions are filled in too, which Ajv does not do.
- * One validator per schema object is kept as long as the schema lives: validation is pure, so this is only a memo.
- */
-export function validatorOf(schema: TSchema): Validator {
-  const known = memo.get(schema)
-  if (known !== undefined) return known
-  const validate = compile(schema)
-  const validator: Validator = (input) => run(validate, input, () => void Default(schema, input.value))
-  memo.set(schema, validator)
-  return validator
+/** Compiled validators of plugin schemas, kept as long as their schema lives: compiling takes longer than validating. */
+export interface ValidatorCache {
+  /** Like createValidator; defaults within unions are filled in too, which Ajv does not do. */
+  validatorOf(schema: TSchema): Validator
 }
 
-const memo = new WeakMap<TSchema, Validator>()
+export function createValidatorCache(): ValidatorCache {
+  const compiled = new WeakMap<TSchema, Validator>()
+  return {
+    validatorOf(schema) {
+      const known = compiled.get(schema)
+      if (known !== undefined) return known
+      const validate = compile(schema)
+      const validator: Validator = (input) => run(validate, input, () => void Default(schema, input.value))
+      compiled.set(schema, validator)
+      return validator
+    },
+  }
+}
 
 /** An Ajv of its own for each schema, so that a reloaded module's schema can be collected with it. */
 function compile(schema: TSchema): ValidateFunction {

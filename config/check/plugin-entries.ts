@@ -4,7 +4,7 @@ import type { BuildContext } from '../context.ts'
 import { isModulePath } from '../plugin-modules.ts'
 import { valueAt } from '../pointer.ts'
 import type { PluginsFile } from '../schema/plugins.ts'
-import { validatorOf } from '../validate.ts'
+import { createValidatorCache, type ValidatorCache } from '../validate.ts'
 import { quote, suggest } from '../wording.ts'
 import type { Inspected } from './inspected.ts'
 import type { ChainEntry } from './plugins.ts'
@@ -12,6 +12,10 @@ import { subjectOf } from './subject.ts'
 
 export interface EntriesCheck extends Inspected {
   readonly context: BuildContext
+}
+
+interface ConfigCheck extends EntriesCheck {
+  readonly validators: ValidatorCache
 }
 
 export interface ReadEntries {
@@ -24,11 +28,13 @@ export function readPluginEntries(check: EntriesCheck): ReadEntries {
   const chain: ChainEntry[] = []
   const list = check.value.plugins
   if (!Array.isArray(list) || !check.places.isSound('/plugins')) return { chain, complete: false }
+  const validators = check.context.validators ?? createValidatorCache()
   let complete = true
   for (const [index, value] of list.entries()) {
     const pointer = `/plugins/${index}`
     const definition = findDefinition(valueAt(value, ['plugin']), pointer, check)
-    if (definition !== null) checkConfig(definition, valueAt(value, ['config']), pointer, check)
+    if (definition !== null)
+      checkConfig(definition, valueAt(value, ['config']), pointer, { ...check, validators })
     const sound = check.places.isSound(pointer)
     if (sound) chain.push({ value: value as PluginsFile['plugins'][number], pointer, definition })
     complete &&= sound && definition !== null
@@ -60,7 +66,7 @@ function checkConfig(
   definition: PluginDefinition,
   config: unknown,
   pointer: string,
-  check: EntriesCheck,
+  check: ConfigCheck,
 ): void {
   const { report, value, whole, filled } = check
   if (typeof config !== 'object' || config === null || Array.isArray(config)) return
@@ -68,7 +74,7 @@ function checkConfig(
   const subject = subjectOf('plugins.json', value, pointer)
   try {
     const input = { value: config as Record<string, unknown>, at, whole, filled }
-    const mistakes = validatorOf(definition.schema)(input)
+    const mistakes = check.validators.validatorOf(definition.schema)(input)
     for (const mistake of mistakes) {
       const place = at + mistake.pointer
       if (!check.unfilled.has(place)) report(place, subject + mistake.message)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Type from 'typebox'
+import { createValidatorCache } from '../../config/validate.ts'
 import type { PluginDefinition } from '../../gateway/contract/plugin.ts'
 import { build, buildGood, definitions, goodFiles, problemsOf } from './files.ts'
 
@@ -365,7 +366,7 @@ test('a plugin whose check throws, or whose schema cannot be compiled, is a prob
   assert.match(problemsOf(goodFiles(), { definitions: uncompilable }).join('\n'), /the plugin itself failed/)
 })
 
-test('a schema is compiled once, however often the config is built', () => {
+test('with one validator cache a schema is compiled once, however often the config is built', () => {
   let looks = 0
   const schema = Type.Object({ limit: Type.Integer() }, { additionalProperties: false })
   Object.defineProperty(schema.properties.limit, 'description', {
@@ -377,8 +378,9 @@ test('a schema is compiled once, however often the config is built', () => {
   })
   const limit = { ...(definitions.get('limit') as PluginDefinition), schema, check: () => [] }
   const withSpy = new Map([...definitions, ['limit', limit as PluginDefinition]])
-  assert.ok(build(goodFiles(), { definitions: withSpy }).ok)
+  const context = { definitions: withSpy, validators: createValidatorCache() }
+  assert.ok(build(goodFiles(), context).ok)
   const after = looks
-  for (let i = 0; i < 5; i++) assert.ok(build(goodFiles(), { definitions: withSpy }).ok)
+  for (let i = 0; i < 5; i++) assert.ok(build(goodFiles(), context).ok)
   assert.equal(looks, after)
 })

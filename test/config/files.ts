@@ -1,8 +1,9 @@
 // Good config files that tests change in one place, and a stand-in for the registry.
+import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import Type from 'typebox'
 import type { BuildContext } from '../../config/context.ts'
 import { type BuildResult, buildSnapshot } from '../../config/load.ts'
@@ -113,5 +114,42 @@ export async function makeFolder(t: TestContext): Promise<string> {
 export async function writeFiles(folder: string, files: MutableFiles = goodFiles()): Promise<void> {
   for (const [name, content] of Object.entries(files) as [string, JsonObject][]) {
     await writeFile(join(folder, `${name}.json`), JSON.stringify(content))
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: rows write wrong configs
+type Routes = any
+type Change = (routes: Routes) => void
+export type Rows = readonly (readonly [title: string, change: Change, pointer: string, sentence: string])[]
+export type AcceptedRows = readonly (readonly [title: string, change: Change])[]
+
+/** Changes the route `open`. */
+export function route(over: object): Change {
+  return (routes) => Object.assign(routes.routes[1], over)
+}
+
+/** One test a row: the change gives exactly one problem, at this pointer, with this in its sentence. */
+export function refuseRoutes(rows: Rows): void {
+  for (const [title, change, pointer, sentence] of rows) {
+    test(`refuses ${title}`, () => {
+      const files = goodFiles()
+      change(files.routes)
+      const problems = problemsOf(files)
+      assert.equal(problems.length, 1, problems.join('\n'))
+      const [problem = ''] = problems
+      assert.ok(problem.startsWith(`routes.json#${pointer} `), problem)
+      assert.ok(problem.includes(sentence), problem)
+      assert.ok(!problem.includes('hunter2'), problem)
+    })
+  }
+}
+
+export function acceptRoutes(rows: AcceptedRows): void {
+  for (const [title, change] of rows) {
+    test(`accepts ${title}`, () => {
+      const files = goodFiles()
+      change(files.routes)
+      assert.deepEqual(problemsOf(files), [])
+    })
   }
 }
