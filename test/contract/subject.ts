@@ -15,15 +15,24 @@ export interface Subject {
 
 export function toSubject(definition: PluginDefinition): Subject {
   const sample = samples[definition.name] ?? { config: {} }
-  const config = structuredClone(sample.config)
-  const validate = new Ajv({ useDefaults: true, strict: false, allErrors: true }).compile(definition.schema)
-  if (!validate(config)) {
-    const reasons = JSON.stringify(
-      validate.errors?.map(({ instancePath, message }) => `${instancePath} ${message}`),
-    )
-    throw new Error(`the config in test/contract/samples.ts for ${definition.name} is not valid: ${reasons}`)
+  const { config, mistakes } = withDefaults(definition.schema, sample.config)
+  if (mistakes.length > 0) {
+    const place = `test/contract/samples.ts for ${definition.name}`
+    throw new Error(`the config in ${place} is not valid: ${mistakes.join(', ')}`)
   }
   return { definition, config: freezeDeep(config), sample }
+}
+
+/** A copy of `config` with the schema's defaults, and what the schema says against it. */
+export function withDefaults(
+  schema: object,
+  config: Readonly<Record<string, unknown>>,
+): { config: Record<string, unknown>; mistakes: string[] } {
+  const copy = structuredClone(config)
+  const validate = new Ajv({ useDefaults: true, strict: false, allErrors: true }).compile(schema)
+  validate(copy)
+  const mistakes = (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`)
+  return { config: copy, mistakes }
 }
 
 /** Whether the schema accepts `value` once its defaults are filled in. */

@@ -4,10 +4,10 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { validatorOf } from '../../config/validate.ts'
 import type { PluginDefinition } from '../../gateway/contract/plugin.ts'
 import { registry } from '../../plugins/registry.ts'
 import { parseSource } from '../architecture/source.ts'
+import { withDefaults } from '../contract/subject.ts'
 import { withOptionTable, withoutLayout } from './option-table.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -81,7 +81,6 @@ function jsonBlocks(page: string): string[] {
 function problemsOf(definition: PluginDefinition, entry: Record<string, unknown>): unknown[] {
   const { plugin, config = {} } = entry as { plugin: string; config?: Record<string, unknown> }
   assert.equal(plugin, definition.name)
-  const none = new Set<string>()
-  const mistakes = validatorOf(definition.schema)({ value: config, at: '', whole: none, filled: none })
-  return mistakes.length > 0 ? mistakes : [...(definition.check?.(config as never) ?? [])]
+  const whole = withDefaults(definition.schema, config)
+  return whole.mistakes.length > 0 ? whole.mistakes : [...(definition.check?.(whole.config as never) ?? [])]
 }
