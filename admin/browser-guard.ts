@@ -7,6 +7,10 @@ import { HttpProblem } from './problems.ts'
 export function createBrowserGuard(allowedHosts: readonly string[]): (request: FastifyRequest) => void {
   const allowed = new Set(allowedHosts.map((host) => host.toLowerCase()))
   return (request) => {
+    // A whole URL as the request target would name a second host, which RFC 9112 puts above the Host header.
+    if (!request.url.startsWith('/')) {
+      throw new HttpProblem(400, 'BAD_URL', 'The request target must be a path.')
+    }
     const authority = request.headers.host
     if (authority !== undefined) checkHost(authority, allowed)
     const origin = request.headers.origin

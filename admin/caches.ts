@@ -1,10 +1,13 @@
 // /admin/cache/rbac: what the workers have cached of authorisation decisions. Main thread.
 import { Type } from '@fastify/type-provider-typebox'
-import { mergeEntries, sumOf } from './answers.ts'
+import { keyOfLasting, mergeEntries, sumOf } from './answers.ts'
 import type { AdminApp, AdminContext } from './context.ts'
 import { actionOf, callerName, withDryRun } from './edits.ts'
 import { pageOf, pageQuery, pageSchema } from './paging.ts'
 import { describedAs, dryRun, dryRunMark, querySchema } from './route-schemas.ts'
+
+/** As many of each worker as it gives at most. */
+const mostOfEachWorker = 1000
 
 const tag = ['rbac cache']
 const subject = {
@@ -26,13 +29,13 @@ export function registerCaches(app: AdminApp, context: AdminContext): void {
       schema: {
         tags: tag,
         summary: 'List cached authorisation decisions, merged over the workers',
+        description: `The newest ${mostOfEachWorker} of each worker.`,
         querystring: querySchema({ ...pageQuery, ...subject }),
         response: { 200: pageSchema(entrySchema) },
       },
     },
     async (request) => {
-      const answers = await context.control.askPlugin('rbac', 'inspect', subjectOf(request.query))
-      const page = pageOf(mergeEntries(answers), (one) => one.key, request.query)
+      const page = pageOf(await inspect(context, subjectOf(request.query)), (one) => one.key, request.query)
       return { ...page, data: page.data.map(({ entry, copies }) => ({ ...entry, copies })) }
     },
   )
@@ -47,7 +50,9 @@ export function registerCaches(app: AdminApp, context: AdminContext): void {
         response: {
           200: describedAs(
             Type.Object({
-              purged: Type.Integer({ description: 'Entries, over all workers.' }),
+              purged: Type.Integer({
+                description: `Entries, over all workers; a dry run counts up to ${mostOfEachWorker} of each.`,
+              }),
               ...dryRunMark,
             }),
             'Every worker has forgotten them.',
@@ -59,7 +64,7 @@ export function registerCaches(app: AdminApp, context: AdminContext): void {
       const args = subjectOf(request.query)
       const { control } = context
       if (request.query.dry_run === true) {
-        const found = mergeEntries(await control.askPlugin('rbac', 'inspect', args))
+        const found = await inspect(context, args)
         const purged = found.reduce((sum, { copies }) => sum + copies, 0)
         return reply.send(withDryRun(request, { purged }))
       }
@@ -69,6 +74,11 @@ export function registerCaches(app: AdminApp, context: AdminContext): void {
       return reply.send({ purged })
     },
   )
+}
+
+async function inspect({ control }: AdminContext, args: Record<string, unknown>) {
+  const answers = await control.askPlugin('rbac', 'inspect', { ...args, limit: mostOfEachWorker })
+  return mergeEntries(answers, keyOfLasting)
 }
 
 type Subject = { readonly tenant?: string; readonly user?: string; readonly role?: string }

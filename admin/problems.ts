@@ -89,6 +89,9 @@ function toProblem(error: FastifyError | HttpProblem, request: FastifyRequest, l
   if (error.validation !== undefined) return toValidationProblem(error)
   const known = frameworkProblems[error.code]
   if (known !== undefined) return known(request)
+  const status = error.statusCode ?? 500
+  if (status >= 400 && status < 500)
+    return new HttpProblem(status, 'REFUSED', 'The request cannot be served.')
   log.error({ err: error, request_id: request.id, method: request.method }, 'admin request failed')
   return new HttpProblem(
     500,
@@ -142,9 +145,9 @@ function toValidationProblem(error: FastifyError): HttpProblem {
     return { in: part, pointer, detail: `${one.message ?? 'is not valid'}${choices}` }
   })
   const first = errors[0]
-  const where = first === undefined ? '' : `${first.pointer.slice(1) || part}: ${first.detail}`
+  const where = first === undefined ? '' : ` ${first.pointer} ${first.detail}`
   const status = part === 'body' ? 422 : 400
-  return new HttpProblem(status, 'INVALID', `The ${part} is not valid. ${where}.`, { errors })
+  return new HttpProblem(status, 'INVALID', `Not valid in the ${part}:${where}.`, { errors })
 }
 
 export function escapePointer(segment: string): string {

@@ -1,49 +1,57 @@
 // /admin/rate-limits: the state of one key's limits, and its reset. Main thread.
 import { Type } from '@fastify/type-provider-typebox'
-import { mergeEntries } from './answers.ts'
+import { mergeEntries, reasonsOf } from './answers.ts'
 import type { AdminApp, AdminContext } from './context.ts'
 import { actionOf, callerName, withDryRun } from './edits.ts'
 import { pageOf, pageQuery, pageSchema } from './paging.ts'
+import { HttpProblem } from './problems.ts'
 import { describedAs, dryRun, dryRunMark, querySchema } from './route-schemas.ts'
 
 const tag = ['rate limits']
-const key = {
-  key: Type.String({
-    minLength: 1,
-    maxLength: 1000,
-    description: 'The key as the limiter builds it, such as tenant:acme.',
-  }),
-}
+const key = Type.String({
+  minLength: 1,
+  maxLength: 1000,
+  description: 'Name of the limit and parts of its key, such as `per-user|tenant=acme|user=42`.',
+})
 const stateSchema = Type.Unsafe<object>({ type: 'object', additionalProperties: true })
 
 export function registerRateLimits(app: AdminApp, context: AdminContext): void {
-  const { control } = context
+  registerInspect(app, context)
+  registerReset(app, context)
+}
+
+function registerInspect(app: AdminApp, context: AdminContext): void {
   app.get(
     '/admin/rate-limits',
     {
       config: { access: 'viewer' },
       schema: {
         tags: tag,
-        summary: 'Read the state of every limit for one key',
-        querystring: querySchema({ ...key, ...pageQuery }),
+        summary: 'Read the state of a limit for one key; without a key the limits and the form of their keys',
+        querystring: querySchema({ key: Type.Optional(key), ...pageQuery }),
         response: { 200: pageSchema(stateSchema) },
       },
     },
     async (request) => {
-      const answers = await control.askPlugin('rate-limit', 'inspect', { key: request.query.key })
+      const { key } = request.query
+      const answers = await ask(context, 'inspect', key === undefined ? {} : { key })
       // Counters are shared by the workers, so that each gives the same answer: one of each is enough.
-      const page = pageOf(mergeEntries(answers), (one) => one.key, request.query)
+      const states = mergeEntries(answers, ({ instance, name, key }) => JSON.stringify([instance, name, key]))
+      const page = pageOf(states, (one) => one.key, request.query)
       return { ...page, data: page.data.map(({ entry }) => entry) }
     },
   )
+}
+
+function registerReset(app: AdminApp, context: AdminContext): void {
   app.delete(
     '/admin/rate-limits',
     {
       config: { access: 'operator' },
       schema: {
         tags: tag,
-        summary: 'Reset the limits of one key: it may use them in full again',
-        querystring: querySchema({ ...key, ...dryRun }),
+        summary: 'Reset a limit for one key: it may be used in full again',
+        querystring: querySchema({ key, ...dryRun }),
         response: {
           200: describedAs(
             Type.Object({ key: Type.String(), reset: Type.Literal(true), ...dryRunMark }),
@@ -54,12 +62,23 @@ export function registerRateLimits(app: AdminApp, context: AdminContext): void {
     },
     async (request, reply) => {
       const { key, dry_run: rehearsal } = request.query
-      await control.askPlugin('rate-limit', rehearsal === true ? 'inspect' : 'reset', { key })
+      await ask(context, rehearsal === true ? 'inspect' : 'reset', { key })
       if (rehearsal !== true) {
         const action = actionOf(request, JSON.stringify({ key }))
-        control.record({ by: callerName(request), action, outcome: 'reset', version: null })
+        context.control.record({ by: callerName(request), action, outcome: 'reset', version: null })
       }
       return reply.send(withDryRun(request, { key, reset: true as const }))
     },
   )
+}
+
+/** A key that no instance knows is told apart from one that is merely unused. */
+async function ask({ control }: AdminContext, operation: 'inspect' | 'reset', args: { key?: string }) {
+  const answers = await control.askPlugin('rate-limit', operation, args)
+  if (args.key === undefined) return answers
+  if (answers.length === 0) throw new HttpProblem(404, 'NOT_FOUND', 'No enabled plugin limits rates.')
+  if (answers.every((answer) => reasonsOf([answer]).length > 0)) {
+    throw new HttpProblem(404, 'NOT_FOUND', `No limit has this key: ${reasonsOf(answers).join('; ')}.`)
+  }
+  return answers
 }

@@ -39,26 +39,43 @@ function extended(schema: Node, members: Node): Node {
 }
 
 function itemSchema(file: object, member: string): Node {
-  return selfContained(asNode(memberSchema(file, member).items))
+  return standAlone(asNode(memberSchema(file, member).items), file)
 }
 
 /** Of a map: the schema of any value. */
 function valueSchema(file: object, member: string): Node {
   const map = memberSchema(file, member)
   const patterns = Object.values(asNode(map.patternProperties))
-  return selfContained(asNode(patterns[0] ?? map.additionalProperties))
+  return standAlone(asNode(patterns[0] ?? map.additionalProperties), file)
 }
 
 function memberSchema(file: object, member: string): Node {
   return asNode(asNode((file as Node).properties)[member])
 }
 
-/** A piece that refers to the rest of its file cannot stand alone; then the document only says that it is an object. */
-function selfContained(schema: Node): Node {
-  const plain = JSON.stringify(schema)
-  if (plain.includes('"$ref"') || plain === '{}') return { type: 'object', additionalProperties: true }
-  const { $id: _, ...rest } = JSON.parse(plain) as Node
-  return rest
+/** References into the file's definitions lead nowhere in the document, so what they mean is put in their place. */
+function standAlone(schema: Node, file: object): Node {
+  const definitions = asNode((file as Node).definitions)
+  const plain = JSON.parse(JSON.stringify(schema)) as Node
+  const { $id: _, ...rest } = inlined(plain, definitions, []) as Node
+  return { type: 'object', ...rest }
+}
+
+const definitionPrefix = '#/definitions/'
+
+function inlined(node: unknown, definitions: Node, inside: readonly string[]): unknown {
+  if (Array.isArray(node)) return node.map((one) => inlined(one, definitions, inside))
+  if (typeof node !== 'object' || node === null) return node
+  const reference = (node as Node).$ref
+  if (typeof reference === 'string') {
+    const name = reference.slice(definitionPrefix.length)
+    const known = reference.startsWith(definitionPrefix) && Object.hasOwn(definitions, name)
+    // What contains itself, or lies elsewhere, is left open: the document explains, it does not validate.
+    return known && !inside.includes(name) ? inlined(definitions[name], definitions, [...inside, name]) : {}
+  }
+  return Object.fromEntries(
+    Object.entries(node).map(([key, inner]) => [key, inlined(inner, definitions, inside)]),
+  )
 }
 
 function asNode(value: unknown): Node {

@@ -52,7 +52,7 @@ export function registerResource(app: AdminApp, context: AdminContext, kind: Res
   registerResourceWrites(app, context, kind)
 }
 
-export const idParams = Type.Object({ id: Type.String({ minLength: 1, description: 'Percent-encoded.' }) })
+export const idParams = Type.Object({ id: Type.String({ description: 'Percent-encoded.' }) })
 
 function registerList(app: AdminApp, context: AdminContext, kind: ResourceKind): void {
   const filters: Record<string, TSchema> = Object.fromEntries(

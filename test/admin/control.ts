@@ -80,8 +80,12 @@ const schemas = {
     gateway: { ...open, properties: { workers: { type: 'integer' } } },
     routes: {
       ...open,
+      definitions: { text: { anyOf: [{ type: 'string' }, { $ref: '#/definitions/text' }] } },
       properties: {
-        tenants: { type: 'array', items: { type: 'object', properties: { id: { type: 'string' } } } },
+        tenants: {
+          type: 'array',
+          items: { type: 'object', properties: { id: { $ref: '#/definitions/text' } } },
+        },
         routes: { type: 'array', items: { type: 'object', properties: { id: { type: 'string' } } } },
         upstreams: {
           type: 'object',

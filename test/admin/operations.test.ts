@@ -26,7 +26,7 @@ test('cached decisions of all workers are shown once, with the number of copies,
   assert.deepEqual(control.asked.at(-1), {
     plugin: 'rbac',
     operation: 'inspect',
-    args: { tenant: 'acme', user: 'ann', role: 'r' },
+    args: { tenant: 'acme', user: 'ann', role: 'r', limit: 1000 },
   })
   const rehearsed = await ask('DELETE', '/admin/cache/rbac?tenant=acme&dry_run=true')
   assert.deepEqual(rehearsed.body, { purged: 3, dry_run: true })
@@ -47,17 +47,36 @@ test('cached decisions of all workers are shown once, with the number of copies,
   assert.equal((await ask('DELETE', '/admin/cache/rbac?tenant=')).status, 400)
 })
 
-test('limits of a key are shown once although every worker answers, and reset into the audit', async (t) => {
+test('a limit is shown once although every worker answers, and reset into the audit', async (t) => {
   const { ask, control } = await startAdmin(t)
-  const state = { limit: 'per-tenant', remaining: 3 }
-  control.answers = { 'rate-limit inspect': [[state], [state]] }
+  const state = { instance: 'rate-limit', name: 'per-user', key: 'k', remaining: 3, resetMs: 10 }
+  const foreign = { entries: [], error: 'no limit is named "k"' }
+  control.answers = {
+    'rate-limit inspect': [{ entries: [state] }, foreign, { entries: [{ ...state, remaining: 2 }] }, foreign],
+    'rate-limit reset': [{ entries: [], reset: 1 }],
+  }
   assert.deepEqual((await ask('GET', '/admin/rate-limits?key=k')).body, { data: [state], next: null })
-  for (const method of ['GET', 'DELETE']) assert.equal((await ask(method, '/admin/rate-limits')).status, 400)
+  assert.equal((await ask('GET', '/admin/rate-limits')).status, 200)
+  assert.deepEqual(control.asked.at(-1)?.args, {})
+  assert.equal((await ask('DELETE', '/admin/rate-limits')).status, 400)
   const rehearsed = await ask('DELETE', '/admin/rate-limits?key=k&dry_run=true')
   assert.deepEqual(rehearsed.body, { key: 'k', reset: true, dry_run: true })
   assert.ok(control.asked.every(({ operation }) => operation === 'inspect'))
   assert.deepEqual((await ask('DELETE', '/admin/rate-limits?key=k')).body, { key: 'k', reset: true })
   assert.deepEqual(control.asked.at(-1), { plugin: 'rate-limit', operation: 'reset', args: { key: 'k' } })
+
+  control.answers = { 'rate-limit inspect': [foreign, foreign], 'rate-limit reset': [foreign, foreign] }
+  for (const [method, query] of [
+    ['GET', ''],
+    ['DELETE', ''],
+    ['DELETE', '&dry_run=true'],
+  ] as const) {
+    const refused = await ask(method, `/admin/rate-limits?key=k${query}`)
+    assert.equal(refused.status, 404)
+    assert.match(refused.body.detail, /no limit is named "k"\.$/)
+  }
+  control.answers = {}
+  assert.equal((await ask('GET', '/admin/rate-limits?key=k')).status, 404)
   assert.deepEqual(
     control.audit().map((entry) => entry.action),
     ['DELETE /admin/rate-limits {"key":"k"}'],

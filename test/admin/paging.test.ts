@@ -78,7 +78,7 @@ test('every list of the API is paged', async (t) => {
     await ask('POST', `/admin/tenants/acme/${index % 2 === 0 ? 'suspend' : 'activate'}`)
     control.log(`{"n":${index % 2}}\n`)
   }
-  const entries = [1, 2, 3].map((n) => ({ user: `u${n}` }))
+  const entries = [1, 2, 3].map((n) => ({ user: `u${n}`, key: n }))
   control.answers = { 'rbac inspect': [entries], 'rate-limit inspect': [entries] }
   const paths = [
     'plugins',
