@@ -45,6 +45,12 @@ const dimensions = [
 ] as const
 
 function checkScope({ value, pointer }: ChainEntry, known: KnownNames, report: Report): void {
+  if (value.scope.tenants.length > 0 && value.scope.plans.length > 0) {
+    report(
+      `${pointer}/scope`,
+      `Plugin ${quote(value.id)}: its scope names tenants and plans. Name one of both, or make two entries.`,
+    )
+  }
   for (const [list, word] of dimensions) {
     const names = known[list]
     if (names === null) continue
@@ -101,13 +107,34 @@ function checkOrder(enabled: readonly ChainEntry[], { report, complete }: Plugin
   for (const [index, entry] of enabled.entries()) {
     for (const fact of entry.definition?.needs ?? []) {
       const able = (providers.get(fact) ?? []).filter((one) => scopesMeet(entry, one.entry))
-      if (able.some((one) => one.index < index)) continue
-      const later = able.find((one) => one.index > index)
+      const before = able.filter((one) => one.index < index).map((one) => one.entry)
+      const after = able.filter((one) => one.index > index).map((one) => one.entry)
+      const late = after.find((one) => before.length === 0 || !standsBefore(before, one, entry))
       // An entry that could not be read may be the one that provides it; its own problem is already reported.
-      if (later === undefined && !complete) continue
-      report(entry.pointer, orderSentence(entry, fact, later?.entry))
+      if (late !== undefined || (before.length === 0 && complete))
+        report(entry.pointer, orderSentence(entry, fact, late))
     }
   }
+}
+
+/**
+ * True when, wherever `late` and `entry` both run, one of `before` has provided the fact already. Instances of one
+ * plugin run at the place of the first that covers the route, so that of those only the routes count.
+ */
+function standsBefore(before: readonly ChainEntry[], late: ChainEntry, entry: ChainEntry): boolean {
+  const counting = before.filter(
+    ({ value }) => value.plugin === late.value.plugin || isForEverybody(value.scope),
+  )
+  if (counting.some(({ value }) => value.scope.routes.length === 0)) return true
+  const covered = new Set(counting.flatMap(({ value }) => value.scope.routes))
+  const [some, others] = [late.value.scope.routes, entry.value.scope.routes]
+  const shared =
+    some.length === 0 ? others : others.length === 0 ? some : some.filter((id) => others.includes(id))
+  return shared.length > 0 && shared.every((id) => covered.has(id))
+}
+
+function isForEverybody(scope: ChainEntry['value']['scope']): boolean {
+  return scope.tenants.length === 0 && scope.plans.length === 0
 }
 
 function providersOf(enabled: readonly ChainEntry[]): Map<Fact, { index: number; entry: ChainEntry }[]> {

@@ -112,6 +112,22 @@ const refused: [
     'the plan "gold", which does not exist.',
   ],
   [
+    'a scope with tenants and plans',
+    scoped({ tenants: ['acme'], plans: ['pro'] }),
+    '/plugins/2/scope',
+    'its scope names tenants and plans. Name one of both',
+  ],
+  [
+    'an order that is wrong on one route only',
+    (p, r) => {
+      r.routes[1].auth = 'optional'
+      p[0].scope = { routes: ['items'] }
+      p.push({ id: 'login-late', plugin: 'login', scope: { routes: ['open'] } })
+    },
+    '/plugins/1',
+    'Plugin "roles" needs "identity", which plugin "login-late" provides: put "login-late" before it',
+  ],
+  [
     'a scope with a route twice',
     scoped({ routes: ['items', 'items'] }),
     '/plugins/2/scope/routes/1',
@@ -185,75 +201,20 @@ for (const [title, change, pointer, sentence] of refused) {
   })
 }
 
-const uncovered: [
-  title: string,
-  change: (plugins: Any[], routes: Any) => void,
-  key: string,
-  sentence: string,
-][] = [
+const acceptedOrders: [title: string, late: object, first: object][] = [
+  ['the first instance covers every route', { tenants: ['acme'] }, {}],
   [
-    'auth without any plugin',
-    (p, r) => {
-      p.splice(0, 2)
-      delete r.routes[0].roles
-      delete r.routes[0].permission
-    },
-    'auth',
-    'Route "items": "auth" is "required" (the default), but no enabled plugin checks the caller on all requests of this route. Enable "login" for it, or set "auth" to "none".',
-  ],
-  [
-    'auth with a plugin for one tenant only',
-    (p) => {
-      p[0].scope = { tenants: ['acme'] }
-    },
-    'auth',
-    'Enable "login" for it',
-  ],
-  [
-    'auth with a plugin for one plan only',
-    (p) => {
-      p[0].scope = { plans: ['pro'] }
-    },
-    'auth',
-    'Enable "login" for it',
-  ],
-  [
-    'auth with a plugin for another route',
-    (p) => {
-      p[0].scope = { routes: ['open'] }
-    },
-    'auth',
-    'Enable "login" for it',
-  ],
-  [
-    'roles with the plugin disabled',
-    (p, r) => {
-      p[1].enabled = false
-      delete r.routes[0].permission
-    },
-    'roles',
-    'Route "items": "roles" are asked for, but no enabled plugin checks them on all requests of this route. Enable "roles" for it',
-  ],
-  [
-    'a permission with the plugin for one tenant only',
-    (p, r) => {
-      p[1].scope = { tenants: ['acme'] }
-      delete r.routes[0].roles
-    },
-    'permission',
-    'Route "items": a "permission" is asked for',
+    'the first instance covers the same route',
+    { tenants: ['acme'], routes: ['items'] },
+    { routes: ['items'] },
   ],
 ]
-
-for (const [title, change, key, sentence] of uncovered) {
-  test(`refuses a route that asks for ${title}`, () => {
+for (const [title, late, first] of acceptedOrders) {
+  test(`accepts an instance after the plugin that needs its fact, where ${title}`, () => {
     const files = goodFiles()
-    change(files.plugins.plugins, files.routes)
-    const problems = problemsOf(files)
-    assert.equal(problems.length, 1, problems.join('\n'))
-    const [problem = ''] = problems
-    assert.ok(problem.startsWith(`routes.json#/routes/0/${key} `), problem)
-    assert.ok(problem.includes(sentence), problem)
+    files.plugins.plugins[0].scope = first
+    files.plugins.plugins.push({ id: 'login-late', plugin: 'login', scope: late })
+    assert.deepEqual(problemsOf(files), [])
   })
 }
 
@@ -328,14 +289,6 @@ test('disabled entries stay in the snapshot, in order, with their defaults', () 
   )
   assert.deepEqual(plugins[2]?.scope, { routes: [], tenants: [], plans: [] })
   assert.deepEqual(plugins[2]?.config, { limit: 5, windowMs: 1000, on: true, key: ['user'], steps: [] })
-})
-
-test('a bad plugin entry does not make routes look uncovered', () => {
-  const files = goodFiles()
-  files.plugins.plugins[0].enabled = 'yes'
-  const problems = problemsOf(files)
-  assert.equal(problems.length, 1, problems.join('\n'))
-  assert.match(problems[0] ?? '', /"enabled" must be true or false; found "yes"/)
 })
 
 test('snapshots are frozen, and the defaults of a schema are not frozen with them', () => {
