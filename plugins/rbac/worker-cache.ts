@@ -58,7 +58,7 @@ export function createWorkerCache(maxEntries: number): WorkerCache {
    * it, and a denial stays as a witness against older lists of permissions.
    */
   function store(key: string, entry: Entry, now: number): void {
-    if (entry.askedMs < (entries.peek(key)?.askedMs ?? 0)) return
+    if (entry.askedMs < (entries.peek(key)?.askedMs ?? Number.NEGATIVE_INFINITY)) return
     if (entry.untilMs > now || !entry.allowed) entries.set(key, entry)
     else entries.delete(key)
   }
@@ -95,7 +95,8 @@ function weigh(
   { now, graceMs }: { now: number; graceMs: number },
 ): Known {
   if (decision !== undefined && now < decision.untilMs) return decision.allowed ? 'allow' : 'deny'
-  const disproved = decision?.allowed === false && decision.askedMs >= (granted?.askedMs ?? 0)
+  const disproved =
+    decision?.allowed === false && granted !== undefined && decision.askedMs >= granted.askedMs
   if (granted !== undefined && !disproved && permitsAny(granted.permissions, resource, action)) {
     if (now < granted.untilMs) return 'allow'
     if (now < granted.untilMs + graceMs) return 'stale-allow'

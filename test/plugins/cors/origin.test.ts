@@ -48,6 +48,8 @@ describe('an origin set', () => {
         'https://*.example.com',
         'https://a.example.com:8443',
         'http://a.example.com',
+        'http://ab.example.com',
+        'httpz://a.example.com',
         'https://A.example.com',
         'https://\u0430.example.com',
         'null',

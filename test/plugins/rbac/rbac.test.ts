@@ -143,6 +143,12 @@ describe('a permission', () => {
     assert.equal(statusWith(alone, { permissions: malformed }), 403)
   })
 
+  test('without a name is granted by the star only', () => {
+    const permissions = [':', ':read', 'items:']
+    assert.equal(statusWith(alone, { permissions, resource: '' }), 403)
+    assert.equal(statusWith(alone, { permissions, action: '' }), 403)
+  })
+
   test('separates resource and action in one way only', () => {
     const permissions = ['a:b:c']
     assert.equal(statusWith(alone, { permissions, resource: 'a:b', action: 'c' }), 200)
