@@ -64,8 +64,11 @@ export function createWorkerCache(maxEntries: number): WorkerCache {
   }
 
   return {
-    find: (question, keys, now, graceMs) =>
-      weigh(question, entries.get(keys.decision), entries.get(keys.subject), { now, graceMs }),
+    find(question, keys, now, graceMs) {
+      const decision = entries.get(keys.decision)
+      if (decision !== undefined && now < decision.untilMs) return decision.allowed ? 'allow' : 'deny'
+      return weigh(question, decision, entries.get(keys.subject), { now, graceMs })
+    },
     keep({ tenant, user, roles, resource, action }, keys, { decision, granted }, now) {
       const caller = { tenant, user, roles }
       if (decision !== null) {
@@ -87,14 +90,13 @@ export function createWorkerCache(maxEntries: number): WorkerCache {
   }
 }
 
-/** The decision about the very thing comes first; a list of permissions counts unless the thing was denied since. */
+/** No decision is fresh: a list of permissions counts, unless the very thing was denied since; then what has expired. */
 function weigh(
   { resource, action }: Question,
   decision: Entry | undefined,
   granted: Entry | undefined,
   { now, graceMs }: { now: number; graceMs: number },
 ): Known {
-  if (decision !== undefined && now < decision.untilMs) return decision.allowed ? 'allow' : 'deny'
   const disproved =
     decision?.allowed === false && granted !== undefined && decision.askedMs >= granted.askedMs
   if (granted !== undefined && !disproved && permitsAny(granted.permissions, resource, action)) {
