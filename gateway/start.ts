@@ -8,6 +8,7 @@ import { listModuleFiles } from '../config/plugin-modules.ts'
 import { gatewayFileSchema } from '../config/schema/gateway.ts'
 import { pluginsFileSchema } from '../config/schema/plugins.ts'
 import { routesFileSchema } from '../config/schema/routes.ts'
+import { listSecretFiles } from '../config/substitute.ts'
 import { watchConfig } from '../config/watch.ts'
 import { signToken } from '../plugins/jwt/sign.ts'
 import { registry } from '../plugins/registry.ts'
@@ -32,7 +33,7 @@ import { claimPort } from './control/ports-in-use.ts'
 import { createPublisher } from './control/publisher.ts'
 import { createRevocationStore } from './control/revocations.ts'
 import { createSupervisor, type Supervisor, type WorkerHandle } from './control/supervisor.ts'
-import { createCounterBuffer } from './shared-state/counter-table.ts'
+import { createCounterBuffer, readCounterStats } from './shared-state/counter-table.ts'
 
 export interface RunningGateway {
   reload(by: string): Promise<unknown>
@@ -52,11 +53,12 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   const history = createHistory({ stateDir })
   const publisher = createPublisher()
   const metrics = createMetricsMerge()
-  const gauges = createGauges(metrics.own)
+  const counters = createCounterBuffer()
+  const gauges = createGauges(metrics.own, () => readCounterStats(counters))
   // Filled in below; nothing asks for it before the first snapshot is known.
   const onLive = (snapshot: Snapshot, files: ConfigFiles): void => {
     health.apply(snapshot.upstreams)
-    watch.follow(listModuleFiles(files.plugins, environment.configDir))
+    watch.follow(watchedBesides(files, environment.configDir))
     gauges.version(snapshot.version)
   }
   const live: LiveConfig = createLiveConfig({
@@ -86,7 +88,6 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   const documents = createDocumentFetcher({ publish: feed, configDir: environment.configDir, log, clock })
   const revocations = await createRevocationStore({ stateDir, clock, limit: mostRevocations })
   const audit = await createAudit(join(stateDir, 'audit.jsonl'), clock, log)
-  const counters = createCounterBuffer()
   let ports: Ports | null = null
   let draining = false
 
@@ -128,7 +129,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   const listeners = (): GatewayStatus['listeners'] =>
     gateway.listeners.map(({ name, host, port }) => ({ name, host, port: ports?.[name] ?? port }))
   const control = createControlApi({
-    ...{ live, history, health, supervisor, metrics, revocations, audit, sink, listeners },
+    ...{ live, history, health, supervisor, metrics, gauges, revocations, audit, sink, listeners },
     admin: access.admin,
     draining: () => draining,
     schemas: {
@@ -188,6 +189,11 @@ export async function checkConfig(environment: Environment): Promise<number> {
 
 function definitions(): ReadonlyMap<string, PluginDefinition> {
   return new Map(registry.map((definition) => [definition.name, definition]))
+}
+
+/** What else a config depends on: operators' modules and `${file:}` secrets. */
+function watchedBesides(files: ConfigFiles, configDir: string): string[] {
+  return [...listModuleFiles(files.plugins, configDir), ...listSecretFiles(files, configDir)]
 }
 
 /** For the curl line of the banner; null when the demo's secret is not the one of the environment. */

@@ -11,6 +11,7 @@ import type { MetricsDump } from '../contract/metrics-dump.ts'
 import type { WorkerStatus } from '../contract/protocol.ts'
 import type { AdminConfig } from '../contract/snapshot.ts'
 import type { Audit } from './audit.ts'
+import type { Gauges } from './gauges.ts'
 import type { HealthChecker } from './health.ts'
 import type { LiveConfig } from './live-config.ts'
 import type { LogSink } from './log-sink.ts'
@@ -25,6 +26,7 @@ export interface ControlParts {
   readonly health: HealthChecker
   readonly supervisor: Supervisor
   readonly metrics: MetricsMerge
+  readonly gauges: Gauges
   readonly revocations: RevocationStore
   readonly audit: Audit
   readonly sink: LogSink
@@ -87,6 +89,7 @@ export function createControlApi(parts: ControlParts): ControlApi {
     },
     status: () => readStatus(parts, startedAt),
     async metrics() {
+      parts.gauges.scrape()
       const dumps = await supervisor.ask({ topic: 'metrics' }, askTimeoutMs)
       return parts.metrics.merge(dumps as ReadonlyMap<number, MetricsDump>)
     },

@@ -138,7 +138,7 @@ function toHttpUrl(text: string, from?: URL): URL {
 }
 
 /** Encryption is never given up on the way. */
-function toNextUrl(location: string, from: URL): URL {
+export function toNextUrl(location: string, from: URL): URL {
   const url = toHttpUrl(location, from)
   if (from.protocol === 'https:' && url.protocol !== 'https:')
     throw new Error('it redirects from https to http')

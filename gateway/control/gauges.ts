@@ -1,14 +1,17 @@
 // The control plane's own instruments. Main thread.
-import type { MetricsPort } from '../contract/ports.ts'
 import type { TargetHealth } from '../contract/protocol.ts'
+import type { CounterStats } from '../shared-state/counter-table.ts'
+import type { MetricsMerge } from './metrics.ts'
 
 export interface Gauges {
+  /** Brings up to date what is only read, not reported; called before each scrape. */
+  scrape(): void
   version(version: number): void
   reload(ok: boolean): void
   health(states: readonly TargetHealth[]): void
 }
 
-export function createGauges(metrics: MetricsPort): Gauges {
+export function createGauges(metrics: MetricsMerge['own'], counters: () => CounterStats): Gauges {
   const version = metrics.gauge('aegis_config_version', 'Number of the config that all workers run.', [])
   const lastOk = metrics.gauge(
     'aegis_config_last_reload_success',
@@ -23,13 +26,25 @@ export function createGauges(metrics: MetricsPort): Gauges {
     'Whether a target is healthy and not ejected: 1 or 0.',
     ['upstream', 'target'],
   )
+  const evictions = metrics.counter(
+    'aegis_ratelimit_evictions_total',
+    'Live rate-limit counters that were given up for want of room.',
+    [],
+  )
+  let evicted = 0
   return {
+    scrape() {
+      const now = counters().evictions
+      evictions.labels().inc(now - evicted)
+      evicted = now
+    },
     version: (number) => version.labels().set(number),
     reload(ok) {
       lastOk.labels().set(ok ? 1 : 0)
       reloads.labels(ok ? 'ok' : 'refused').inc()
     },
     health(states) {
+      health.reset()
       for (const state of states) {
         health.labels(state.upstream, state.target).set(state.healthy && state.ejectedUntilMs === 0 ? 1 : 0)
       }

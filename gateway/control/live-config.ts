@@ -5,6 +5,7 @@ import type { Environment } from '../../config/env.ts'
 import type { History } from '../../config/history.ts'
 import { type BuildResult, buildSnapshot, type ReadResult, readConfigFiles } from '../../config/load.ts'
 import { loadPluginModules } from '../../config/plugin-modules.ts'
+import { createValidatorCache } from '../../config/validate.ts'
 import { writeConfigFiles } from '../../config/write.ts'
 import type { ConfigFiles, EditOptions, EditOutcome } from '../contract/control-api.ts'
 import { ConfigError, type ConfigProblem } from '../contract/errors.ts'
@@ -75,6 +76,7 @@ class Live implements LiveConfig {
   readonly #parts: LiveConfigParts
   #current: (Candidate & { readonly version: number }) | null = null
   #candidate: Candidate | null = null
+  readonly #validators = createValidatorCache()
   #queue: Promise<unknown> = Promise.resolve()
   #state: ConfigState = {
     lastReloadOk: true,
@@ -239,7 +241,7 @@ class Live implements LiveConfig {
   }
 
   #build(files: ConfigFiles, problems: readonly ConfigProblem[]): Promise<BuildResult> {
-    return buildFiles({ files, problems }, this.#parts.environment, this.#parts.definitions)
+    return buildFiles({ files, problems }, this.#parts.environment, this.#parts.definitions, this.#validators)
   }
 
   async #lastGood(problems: readonly ConfigProblem[]): Promise<Candidate> {
@@ -273,9 +275,18 @@ export async function buildFiles(
   { files, problems }: ReadResult,
   { configDir, variables, overrides }: Environment,
   definitions: ReadonlyMap<string, PluginDefinition>,
+  validators = createValidatorCache(),
 ): Promise<BuildResult> {
   const modules = await loadPluginModules(files.plugins, configDir)
-  return buildSnapshot(files, { configDir, variables, overrides, definitions, modules, known: problems })
+  return buildSnapshot(files, {
+    configDir,
+    variables,
+    overrides,
+    definitions,
+    modules,
+    validators,
+    known: problems,
+  })
 }
 
 function refusal(reasons: readonly string[]): EditOutcome & { readonly ok: false } {

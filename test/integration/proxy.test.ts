@@ -34,7 +34,16 @@ describe('proxying', () => {
         return
       }
       if (req.url === '/cookies') {
-        res.writeHead(200, ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'Connection', 'x-inner', 'X-Inner', 'secret'])
+        res.writeHead(200, [
+          'Set-Cookie',
+          'a=1',
+          'Set-Cookie',
+          'b=2',
+          'Connection',
+          'x-inner',
+          'X-Inner',
+          'secret',
+        ])
         res.end('ok')
         return
       }
@@ -54,7 +63,9 @@ describe('proxying', () => {
       req.on('end', () => {
         const body = Buffer.concat(chunks)
         res.setHeader('content-type', 'application/json')
-        res.end(JSON.stringify({ url: req.url, headers: req.headers, length: body.length, method: req.method }))
+        res.end(
+          JSON.stringify({ url: req.url, headers: req.headers, length: body.length, method: req.method }),
+        )
       })
     })
     flaky = await createUpstream((_req, res) => {
@@ -69,7 +80,11 @@ describe('proxying', () => {
           api: { targets: [{ url: upstream.url }], timeouts: { headersMs: 1500 } },
           flaky: {
             targets: [{ url: flaky.url }],
-            retry: { attempts: 2, budgetPercent: 100, on: ['connect-failure', 'reset-before-response', '503'] },
+            retry: {
+              attempts: 2,
+              budgetPercent: 100,
+              on: ['connect-failure', 'reset-before-response', '503'],
+            },
           },
           dead: { targets: [{ url: 'http://127.0.0.1:1' }] },
         },
@@ -182,10 +197,7 @@ describe('proxying', () => {
   })
 
   test('retries a 503 and a reset of an idempotent request, never a POST that may have been seen', async () => {
-    flakyAnswers = [
-      (res) => res.writeHead(503).end('later'),
-      (res) => res.destroy(),
-    ]
+    flakyAnswers = [(res) => res.writeHead(503).end('later'), (res) => res.destroy()]
     const answer = await fetch(`${gateway.url}/flaky/a`)
     assert.equal(await answer.text(), 'fine')
     flakyAnswers = [(res) => res.destroy()]
@@ -196,7 +208,12 @@ describe('proxying', () => {
   })
 
   test('answers 100 Continue only when the request goes up', async () => {
-    const req = request({ port: gateway.port, path: '/up', method: 'POST', headers: { expect: '100-continue', 'content-length': 4 } })
+    const req = request({
+      port: gateway.port,
+      path: '/up',
+      method: 'POST',
+      headers: { expect: '100-continue', 'content-length': 4 },
+    })
     req.flushHeaders()
     await once(req, 'continue')
     req.end('body')

@@ -63,6 +63,9 @@ export async function startGateway({ configDir, env = {} }: GatewayOptions): Pro
       throw new Error(`the gateway ended with ${child.exitCode}: ${errors}${output}`)
     return logs().find((line) => line.msg === 'ready')
   }, 30_000)
+  // A test that fails before it stops its gateway must neither hang nor leave it behind.
+  process.once('exit', () => child.kill('SIGKILL'))
+  for (const handle of [child, child.stdout, child.stderr]) (handle as { unref?(): void }).unref?.()
   const listeners = ready.listeners as { port: number }[]
   const port = listeners[0]?.port as number
   return {
@@ -74,6 +77,7 @@ export async function startGateway({ configDir, env = {} }: GatewayOptions): Pro
     output: () => output,
     logs,
     async stop() {
+      child.ref()
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
       const [code] = await exited
       return code as number | null

@@ -18,7 +18,10 @@ export const jwtEntry = {
   config: { issuers: [{ issuer: 'aegis-gateway', algorithms: ['HS256'], secret: testSecret }] },
 }
 
-export function createSaas(upstreamUrl: string, over: Partial<ConfigParts> & { routes?: object } = {}): ConfigParts {
+export function createSaas(
+  upstreamUrl: string,
+  over: Partial<ConfigParts> & { routes?: object } = {},
+): ConfigParts {
   return {
     gateway: over.gateway ?? {},
     routes: {

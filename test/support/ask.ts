@@ -1,0 +1,38 @@
+// One request with any Host, which fetch does not allow.
+import { type Agent, type IncomingHttpHeaders, request } from 'node:http'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+  json<T = Record<string, unknown>>(): T
+}
+
+export interface AskOptions {
+  readonly method?: string
+  readonly host?: string
+  readonly headers?: Readonly<Record<string, string | string[]>>
+  readonly body?: string | Buffer
+  /** Without one, every request has a connection of its own. */
+  readonly agent?: Agent
+}
+
+export function ask(port: number, path: string, options: AskOptions = {}): Promise<Answer> {
+  const { method = 'GET', host = 'acme.example.com', headers = {}, body, agent } = options
+  return new Promise((resolve, reject) => {
+    const req = request(
+      { port, path, method, agent: agent ?? false, headers: { ...headers, host }, setHost: false },
+      (res) => {
+        const chunks: Buffer[] = []
+        res.on('data', (chunk: Buffer) => chunks.push(chunk))
+        res.on('error', reject)
+        res.on('end', () => {
+          const text = Buffer.concat(chunks).toString()
+          resolve({ status: res.statusCode ?? 0, headers: res.headers, text, json: () => JSON.parse(text) })
+        })
+      },
+    )
+    req.on('error', reject)
+    req.end(body)
+  })
+}
