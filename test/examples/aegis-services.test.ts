@@ -50,6 +50,7 @@ const rows: readonly Row[] = [
   row('graph/context/managed', 'knowledge-graph', '/context/assemble/managed'),
   row('graph/entities/*', 'knowledge-graph', '/entities/*'),
   row('graph/impact/*', 'knowledge-graph', '/impact/*'),
+  row('impact/*', 'knowledge-graph', '/impact/*'),
   row('admin/*', 'knowledge-graph', '/admin/*', { roles: ['admin'] }),
   ...['entity-types', 'relationship-types', 'relationship-rules'].map((name) =>
     row(`${name}/*`, 'knowledge-graph', `/${name}/*`, { open: true }),
