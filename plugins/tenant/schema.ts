@@ -6,7 +6,15 @@ const closed = { additionalProperties: false } as const
 const source = Type.Union([
   Type.Literal('host'),
   Type.Literal('claim'),
-  Type.Object({ header: Type.String({ pattern: '^[A-Za-z][A-Za-z0-9-]{0,63}$' }) }, closed),
+  Type.Object(
+    {
+      header: Type.String({
+        pattern: '^[A-Za-z][A-Za-z0-9-]{0,63}$',
+        description: 'Header that names the tenant; trusted proxies must overwrite what clients send.',
+      }),
+    },
+    closed,
+  ),
 ])
 
 export const tenantSchema = Type.Object(

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, beforeEach, describe, it } from 'node:test'
 import type { DocumentSource } from '../../../gateway/contract/ports.ts'
+import { toNextUrl } from '../../../gateway/control/document-reader.ts'
 import { startServer, type TestServer, until, type Wiring, wireDocuments } from './document-wiring.ts'
 
 function sourceOf(over: Partial<DocumentSource>): DocumentSource {
@@ -155,6 +156,16 @@ describe('a document behind a URL', () => {
     server.answer = (_, res) => void res.end('at last')
     wiring.clock.advance(16_000)
     await until('the text', () => handle.text === 'at last')
+  })
+
+  it('never leaves http on the way, nor goes back from https to http', async () => {
+    const url = new URL('https://issuer.test/keys')
+    assert.equal(toNextUrl('/other', url).href, 'https://issuer.test/other')
+    assert.throws(() => toNextUrl('http://issuer.test/keys', url), /https to http/)
+    for (const location of ['file:///etc/passwd', 'data:,x', 'ftp://a.test/']) {
+      assert.throws(() => toNextUrl(location, url), /only http and https/)
+    }
+    assert.equal(toNextUrl('https://b.test/', new URL('http://a.test')).href, 'https://b.test/')
   })
 
   it('follows redirects within http', async () => {

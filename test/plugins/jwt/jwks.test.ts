@@ -72,7 +72,10 @@ describe('keys behind a URL', () => {
     const before = await signWith(gate, 'a')
     assert.equal((await gate.send(before)).status, 200)
     set = toSet('a', 'b')
-    assert.equal((await gate.send(await signWith(gate, 'b'))).status, 200)
+    const fresh = await signWith(gate, 'b')
+    assert.equal((await gate.send(fresh)).status, 200)
+    assert.equal((await gate.send(fresh)).status, 200)
+    assert.equal(gate.count('cached'), 1)
     assert.equal((await gate.send(before)).status, 200)
     assert.equal(server.requests.length, 2)
   })
@@ -227,6 +230,35 @@ describe('keys in a file', () => {
       openGate({ issuers }, { documents, clock: wiring.clock }),
       /missing: no key could be read/,
     )
+  })
+})
+
+describe('documents that change', () => {
+  const open = (document: ReturnType<typeof createTestDocument>): Promise<Gate> => {
+    const issuers = [{ issuer, algorithms: ['ES256'], jwksUrl: 'https://a.test/' }]
+    return openGate({ issuers }, { documents: { open: () => document } })
+  }
+
+  it('while a longer one is still read end with the newest', async () => {
+    const document = createTestDocument(toSet('a'))
+    const gate = await open(document)
+    const many = Array.from({ length: 90 }, (_, i) => toJwk(keys.c, { kid: `c${i}` }))
+    document.put(JSON.stringify({ keys: [...many, toJwk(keys.a, { kid: 'a' })] }))
+    document.put(toSet('b'))
+    const reads = 90
+    for (let i = 0; i < reads; i++) await new Promise(setImmediate)
+    assert.equal((await gate.send(await signWith(gate, 'b'))).status, 200)
+    assert.equal((await gate.send(await signWith(gate, 'a'))).status, 401)
+  })
+
+  it('are asked for once by many requests with the same token', async () => {
+    const document = createTestDocument(toSet('a'))
+    const gate = await open(document)
+    const token = await signWith(gate, 'b')
+    const sent = await Promise.all(Array.from({ length: 50 }, () => gate.send(token)))
+    assert.deepEqual(new Set(sent.map(({ status }) => status)), new Set([401]))
+    assert.equal(document.refreshes, 1)
+    assert.equal(gate.count('unknown_key'), 50)
   })
 })
 

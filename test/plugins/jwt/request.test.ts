@@ -31,6 +31,11 @@ describe('a token', () => {
       (t) => ({ requestHeaders: { cookie: `aegis_token=x; aegis_token=${t}` } }),
       401,
     ],
+    [
+      'twice in the cookie, the second one bad',
+      (t) => ({ requestHeaders: { cookie: `aegis_token=${t}; aegis_token=x` } }),
+      401,
+    ],
     ['in a cookie of another case', (t) => ({ requestHeaders: { cookie: `AEGIS_TOKEN=${t}` } }), 401],
     ['in a cookie with a longer name', (t) => ({ requestHeaders: { cookie: `xaegis_token=${t}` } }), 401],
     [
