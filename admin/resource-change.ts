@@ -6,8 +6,8 @@ import type { Entry } from './collections.ts'
 import type { Change } from './edits.ts'
 import { isPrototypeKey } from './json-body.ts'
 import { badBody, HttpProblem, notFound } from './problems.ts'
+import type { ResourceKind } from './resource-kind.ts'
 import type { Presented } from './resource-view.ts'
-import type { ResourceKind } from './resources.ts'
 import { restoreSecrets } from './restore.ts'
 
 export const positionQuery = {

@@ -5,7 +5,7 @@ import type { JsonObject } from '../gateway/contract/control-api.ts'
 import { hasRole } from './auth.ts'
 import { etagOf } from './etag.ts'
 import { redact } from './redact.ts'
-import type { ResourceKind } from './resources.ts'
+import type { ResourceKind } from './resource-kind.ts'
 
 export interface Presented {
   readonly id: string

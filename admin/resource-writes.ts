@@ -19,8 +19,8 @@ import {
   toStored,
   usableId,
 } from './resource-change.ts'
+import { idParams, type ResourceAction, type ResourceKind } from './resource-kind.ts'
 import { describeResource, type Presented, present } from './resource-view.ts'
-import { idParams, type ResourceAction, type ResourceKind } from './resources.ts'
 import {
   conditionalPut,
   conditionalWrite,

@@ -2,57 +2,20 @@
 import { type TSchema, Type } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import type { JsonObject } from '../gateway/contract/control-api.ts'
-import type { Collection } from './collections.ts'
 import type { AdminApp, AdminContext } from './context.ts'
 import { isNotModified } from './etag.ts'
 import { type PageQuery, pageOf, pageQuery, pageSchema } from './paging.ts'
 import { notFound } from './problems.ts'
+import { idParams, type ResourceKind } from './resource-kind.ts'
 import { describeResource, type Presented, present } from './resource-view.ts'
 import { registerResourceWrites } from './resource-writes.ts'
 import { bodiless, conditionalRead, querySchema, reference, tagged } from './route-schemas.ts'
-import type { Place } from './secret-places.ts'
-
-export interface ResourceKind {
-  readonly path: string
-  readonly singular: string
-  readonly plural: string
-  /** Member of the resource that names it. */
-  readonly idMember: 'id' | 'name'
-  readonly collection: Collection
-  /** Name of its schema in the OpenAPI document. */
-  readonly schema: string
-  /** Ids that the API's own paths take. */
-  readonly reservedIds: readonly string[]
-  /** Whether the order in the file means something, so that POST may choose the position. */
-  readonly ordered: boolean
-  /** List filters: query name, description, and whether a resource passes. */
-  readonly filters: readonly ResourceFilter[]
-  /** One-word changes: `POST <path>/{id}/<name>`. */
-  readonly actions: readonly ResourceAction[]
-  secretsIn(stored: JsonObject): Place
-  /** Members that are not config but live state; their change does not change the ETag. */
-  liveMembers?(id: string): JsonObject
-}
-
-export interface ResourceFilter {
-  readonly name: string
-  readonly description: string
-  passes(resource: JsonObject, wanted: string): boolean
-}
-
-export interface ResourceAction {
-  readonly name: string
-  readonly summary: string
-  readonly patch: JsonObject
-}
 
 export function registerResource(app: AdminApp, context: AdminContext, kind: ResourceKind): void {
   registerList(app, context, kind)
   registerRead(app, context, kind)
   registerResourceWrites(app, context, kind)
 }
-
-export const idParams = Type.Object({ id: Type.String({ description: 'Percent-encoded.' }) })
 
 function registerList(app: AdminApp, context: AdminContext, kind: ResourceKind): void {
   const filters: Record<string, TSchema> = Object.fromEntries(

@@ -6,7 +6,7 @@ import { callerName, withDryRun } from './edits.ts'
 import { checkPreconditions, etagOf, isNotModified } from './etag.ts'
 import { pageOf, pageQuery, pageSchema } from './paging.ts'
 import { badBody, isDryRun, notFound } from './problems.ts'
-import { idParams } from './resources.ts'
+import { idParams } from './resource-kind.ts'
 import {
   bodiless,
   conditionalRead,

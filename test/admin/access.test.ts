@@ -134,7 +134,7 @@ test('no answer may be framed, cached, sniffed or read across origins, and none 
   }
 })
 
-test('metrics are open on loopback, closed elsewhere, and the config may say otherwise', async () => {
+test('metrics are open on loopback, closed elsewhere, and the config may say otherwise', async (t) => {
   for (const [host, openMetrics, status] of [
     ['127.0.0.1', undefined, 200],
     ['0.0.0.0', undefined, 401],
@@ -144,10 +144,10 @@ test('metrics are open on loopback, closed elsewhere, and the config may say oth
     const admin: Partial<AdminConfig> = openMetrics === undefined ? {} : { openMetrics }
     const log = { debug() {}, info() {}, warn() {}, error() {} }
     const server = await createAdminServer({ control: createTestControl(undefined, admin), log, tokens: [] })
+    t.after(() => server.close())
     const { port } = await server.listen(host, 0)
     assert.equal(await askAs(port, {}, '/metrics'), status, `${host} ${openMetrics}`)
     assert.equal(await askAs(port, {}, '/livez'), 200)
-    await server.close()
   }
 })
 
