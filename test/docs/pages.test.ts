@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { PluginDefinition } from '../../gateway/contract/plugin.ts'
 import { registry } from '../../plugins/registry.ts'
-import { parseSource } from '../architecture/source.ts'
+import { parseSource, readSources } from '../architecture/source.ts'
 import { withDefaults } from '../contract/subject.ts'
 import { withOptionTable, withoutLayout } from './option-table.ts'
 
@@ -63,6 +63,42 @@ describe('the pages', () => {
     const page = read('docs/decisions/dependencies.md')
     for (const name of Object.keys(dependencies)) assert.match(page, new RegExp(`^\\| ${name} +\\|`, 'm'))
     for (const name of Object.keys(devDependencies)) assert.ok(page.includes(`\`${name}\``), name)
+  })
+})
+
+describe('the operator guide', () => {
+  const guide = read('docs/operator-guide.md')
+  const sources = readSources(root)
+  const stringsIn = (folders: RegExp, form: RegExp) => {
+    const strings = sources.filter(({ path }) => folders.test(path)).flatMap(({ tokens }) => tokens)
+    return new Set(
+      strings.filter(({ kind, text }) => kind === 'string' && form.test(text)).map(({ text }) => text),
+    )
+  }
+
+  it('explains every metric', () => {
+    const metrics = stringsIn(/^(gateway|plugins)\//, /^aegis_[a-z_]+$/)
+    assert.ok(metrics.size > 10)
+    assert.deepEqual(
+      [...metrics].filter((name) => !guide.includes(`\`${name}\``) && name !== 'aegis_token'),
+      [],
+    )
+  })
+
+  it('explains every code that the data plane answers with', () => {
+    const codes = stringsIn(/^gateway\/dataplane\//, /^AEGIS_[A-Z0-9_]+[A-Z0-9]$/)
+    assert.ok(codes.size > 10)
+    assert.deepEqual(
+      [...codes].filter((code) => !guide.includes(`\`${code}\``)),
+      [],
+    )
+  })
+
+  it('explains every environment variable and flag', () => {
+    const variables = stringsIn(/^config\/env\.ts$/, /^(AEGIS|API|JWT)_[A-Z_]+$/)
+    assert.ok(variables.size > 5)
+    for (const name of [...variables, '--config', '--check', '--help'])
+      assert.ok(guide.includes(`\`${name}`), name)
   })
 })
 
