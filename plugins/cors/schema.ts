@@ -1,62 +1,48 @@
 // What an operator may write for the cors plugin.
-import { type Static, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 
-const token = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+/** RFC 9110 token: nothing that could split a header. */
+const token = Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" })
+const origin = Type.String({ minLength: 1 })
+const maxAge = { minimum: 0, maximum: 31_536_000 }
 
-const origins = Type.Array(Type.String({ minLength: 1 }), {
-  default: ['*'],
-  description:
+const say = {
+  origins:
     'Exact origins (https://app.example.com), wildcards for one or more labels below a domain (https://*.example.com; scheme and port count), "null", or "*" for all.',
-})
-const methods = Type.Array(Type.String({ pattern: token }), {
-  default: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-})
-const headers = Type.Array(Type.String({ pattern: token }), {
-  default: ['Content-Type', 'Authorization'],
-  description: 'Request headers that a page may send.',
-})
-const exposeHeaders = Type.Array(Type.String({ pattern: token }), {
-  default: [],
-  description: 'Response headers that a page may read.',
-})
-const credentials = Type.Boolean({
-  default: false,
-  description: 'Lets pages send cookies. Never together with "*" or "null".',
-})
-const maxAgeSeconds = Type.Integer({
-  minimum: 0,
-  maximum: 31_536_000,
-  default: 86_400,
-  description: 'How long a browser may remember a preflight.',
-})
-const allowPrivateNetwork = Type.Boolean({
-  default: false,
-  description: 'Answers Access-Control-Request-Private-Network with true.',
-})
+  methods: 'Methods that a page may use.',
+  headers: 'Request headers that a page may send.',
+  exposeHeaders: 'Response headers that a page may read.',
+  credentials: 'Lets pages send cookies. Never together with "*" or "null".',
+  maxAgeSeconds: 'How long a browser may remember a preflight.',
+  allowPrivateNetwork: 'Answers Access-Control-Request-Private-Network with true.',
+}
 
-/** The same settings without defaults: what a tenant does not say is taken from the general ones. */
+/** What a tenant does not say is taken from the general settings, so these have no defaults. */
 const tenantSettings = Type.Object(
   {
-    origins: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
-    methods: Type.Optional(Type.Array(Type.String({ pattern: token }))),
-    headers: Type.Optional(Type.Array(Type.String({ pattern: token }))),
-    exposeHeaders: Type.Optional(Type.Array(Type.String({ pattern: token }))),
-    credentials: Type.Optional(Type.Boolean()),
-    maxAgeSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 31_536_000 })),
-    allowPrivateNetwork: Type.Optional(Type.Boolean()),
+    origins: Type.Optional(Type.Array(origin, { description: say.origins })),
+    methods: Type.Optional(Type.Array(token, { description: say.methods })),
+    headers: Type.Optional(Type.Array(token, { description: say.headers })),
+    exposeHeaders: Type.Optional(Type.Array(token, { description: say.exposeHeaders })),
+    credentials: Type.Optional(Type.Boolean({ description: say.credentials })),
+    maxAgeSeconds: Type.Optional(Type.Integer({ ...maxAge, description: say.maxAgeSeconds })),
+    allowPrivateNetwork: Type.Optional(Type.Boolean({ description: say.allowPrivateNetwork })),
   },
   { additionalProperties: false },
 )
 
+const list = <T extends TSchema>(item: T, initial: string[], description: string) =>
+  Type.Array(item, { default: initial, description })
+
 export const corsSchema = Type.Object(
   {
-    origins,
-    methods,
-    headers,
-    exposeHeaders,
-    credentials,
-    maxAgeSeconds,
-    allowPrivateNetwork,
+    origins: list(origin, ['*'], say.origins),
+    methods: list(token, ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], say.methods),
+    headers: list(token, ['Content-Type', 'Authorization'], say.headers),
+    exposeHeaders: list(token, [], say.exposeHeaders),
+    credentials: Type.Boolean({ default: false, description: say.credentials }),
+    maxAgeSeconds: Type.Integer({ ...maxAge, default: 86_400, description: say.maxAgeSeconds }),
+    allowPrivateNetwork: Type.Boolean({ default: false, description: say.allowPrivateNetwork }),
     tenants: Type.Record(Type.String({ minLength: 1 }), tenantSettings, {
       default: {},
       description:

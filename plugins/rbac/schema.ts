@@ -18,7 +18,7 @@ const roleTable = Type.Record(
     },
     { additionalProperties: false },
   ),
-  { default: {} },
+  { default: {}, description: 'Roles by name, as tokens carry them.' },
 )
 
 const seconds = (initial: number, description: string) =>
@@ -30,10 +30,24 @@ const subrequest = Type.Object(
       default: true,
       description: 'false: what neither roles nor token grant is denied.',
     }),
-    path: Type.String({ default: '/aegis/authorize', pattern: '^/[!-"$-~]*$' }),
+    path: Type.String({
+      default: '/aegis/authorize',
+      pattern: '^/[!-"$-~]*$',
+      description: 'Path of the question, sent with POST.',
+    }),
     // Below the 10 s that a request hook may take.
-    timeoutMs: Type.Integer({ minimum: 1, maximum: 9_000, default: 2_000 }),
-    maxBytes: Type.Integer({ minimum: 64, maximum: 1_048_576, default: 65_536 }),
+    timeoutMs: Type.Integer({
+      minimum: 1,
+      maximum: 9_000,
+      default: 2_000,
+      description: 'How long an answer is waited for.',
+    }),
+    maxBytes: Type.Integer({
+      minimum: 64,
+      maximum: 1_048_576,
+      default: 65_536,
+      description: 'A larger answer is no answer.',
+    }),
   },
   {
     additionalProperties: false,
