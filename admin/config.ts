@@ -14,6 +14,7 @@ import {
   withDryRun,
 } from './edits.ts'
 import { checkPreconditions, etagOf, isNotModified } from './etag.ts'
+import { checkNewModules } from './module-paths.ts'
 import { HttpProblem, type ProblemPlace } from './problems.ts'
 import { placesOfFiles, redactFiles } from './redact.ts'
 import { restoreSecrets } from './restore.ts'
@@ -153,6 +154,7 @@ function registerValidate(app: AdminApp, context: AdminContext): void {
     async (request, reply) => {
       const { version: _, ...given } = request.body
       const { files, faults } = restoreFiles(context, given, context.control.files())
+      checkNewModules(request, context.control.files(), { ...context.control.files(), ...files })
       const { problems, warnings } = await context.control.validate(files)
       const errors = [...faults, ...problems.map((problem) => toPlace(problem, null))]
       return reply.send({ valid: errors.length === 0, errors, warnings })

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ConfigFiles, EditOptions, EditOutcome } from '../gateway/contract/control-api.ts'
 import type { ConfigProblem } from '../gateway/contract/errors.ts'
 import type { AdminContext } from './context.ts'
+import { checkNewModules } from './module-paths.ts'
 import { HttpProblem, isDryRun, type ProblemPlace } from './problems.ts'
 
 /** Where in which file a resource lies, so that problems can also be told from the resource's point of view. */
@@ -36,6 +37,7 @@ export async function applyEdit<T>(
   const outcome = await context.control.edit(
     (files) => {
       made = change(files)
+      checkNewModules(request, files, made.files)
       return made.files
     },
     editOptions(request, subject),

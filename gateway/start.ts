@@ -5,9 +5,7 @@ import type { Environment } from '../config/env.ts'
 import { createHistory } from '../config/history.ts'
 import { readConfigFiles } from '../config/load.ts'
 import { listModuleFiles } from '../config/plugin-modules.ts'
-import { gatewayFileSchema } from '../config/schema/gateway.ts'
-import { pluginsFileSchema } from '../config/schema/plugins.ts'
-import { routesFileSchema } from '../config/schema/routes.ts'
+import { createFileSchemas, createPluginSchema } from '../config/schema/files.ts'
 import { listSecretFiles } from '../config/substitute.ts'
 import { watchConfig } from '../config/watch.ts'
 import { signToken } from '../plugins/jwt/sign.ts'
@@ -133,8 +131,10 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     admin: access.admin,
     draining: () => draining,
     schemas: {
-      files: { gateway: gatewayFileSchema, routes: routesFileSchema, plugins: pluginsFileSchema },
-      plugins: Object.fromEntries(registry.map(({ name, schema }) => [name, schema])),
+      files: createFileSchemas(registry),
+      plugins: Object.fromEntries(
+        registry.map((definition) => [definition.name, createPluginSchema(definition)]),
+      ),
     },
     publishRevocations: () => feed({ topic: 'revocations', entries: revocations.list() }),
   })

@@ -165,3 +165,24 @@ test('writes and refusals are in the log with who and from where, never with the
   )
   assert.ok(!JSON.stringify(logged).includes('operator-token'))
 })
+
+test('only an admin brings a new plugin module in, by any way', async (t) => {
+  const { ask, control } = await startAdmin(t)
+  const entry = { id: 'mine', plugin: './mine.ts' }
+  const before = JSON.stringify(control.files())
+  const list = (control.files().plugins.plugins ?? []) as object[]
+  const attempts: [string, string, object][] = [
+    ['POST', '/admin/plugins', entry],
+    ['PUT', '/admin/plugins/mine', entry],
+    ['PATCH', `/admin/plugins/${(list[0] as { id: string }).id}`, { plugin: '/tmp/evil.js' }],
+    ['PATCH', `/admin/plugins/${(list[0] as { id: string }).id}`, { plugin: '${EVIL}' }],
+    ['POST', '/admin/config/validate', { plugins: { plugins: [...list, entry] } }],
+  ]
+  for (const [method, path, body] of attempts) {
+    const answer = await ask(method, path, { role: 'operator', body: body as never })
+    assert.equal(answer.status, 403, `${method} ${path}`)
+    assert.equal(answer.body.needed_role, 'admin')
+  }
+  assert.equal(JSON.stringify(control.files()), before)
+  assert.notEqual((await ask('POST', '/admin/plugins', { role: 'admin', body: entry })).status, 403)
+})
