@@ -1,12 +1,14 @@
 // The first station: is this a request that every party downstream of us reads in one way? Worker thread.
 // Strictness as behaviour.md section 6 and RFC 9112 ask; node's parser lets more pass than we do.
+import { isIPv6 } from 'node:net'
 import { answer, deny, type Reply } from '../contract/reply.ts'
 import type { Exchange } from './exchange.ts'
 import { canonicalTarget } from './path.ts'
 import type { Peers } from './peers.ts'
 
 const servedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
-const hostPattern = /^(?:\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_.])?)(?::[0-9]{1,5})?$/i
+/** One name, whose labels are not empty (a last dot is fine), or a bracketed address; then a port. */
+const hostPattern = /^(?:\[([0-9a-f:.]+)\]|[a-z0-9_](?:[a-z0-9_-]|\.(?!\.))*)(?::([0-9]{1,5}))?$/i
 const lengthPattern = /^(?:0|[1-9][0-9]{0,15})$/
 
 interface Framing {
@@ -16,6 +18,7 @@ interface Framing {
   length: string | null
   codings: number
   coding: string
+  expects: boolean
   proto: boolean
 }
 
@@ -25,20 +28,20 @@ export function admit(ex: Exchange): Reply | undefined {
   const { limits } = ex.runtime.snapshot.gateway
   const raw = ex.req.rawHeaders
   if (raw.length / 2 > limits.headerCount) {
-    return refuse(
-      431,
-      'AEGIS_TOO_MANY_HEADERS',
-      `The request has more than ${limits.headerCount} header fields.`,
-    )
+    const detail = `The request has more than ${limits.headerCount} header fields.`
+    return refuse(ex, 431, 'AEGIS_TOO_MANY_HEADERS', detail)
   }
   if (ex.method === 'TRACE' || ex.method === 'CONNECT') {
-    return refuse(405, 'AEGIS_METHOD_NOT_ALLOWED', `${ex.method} is not served here.`, [
-      'allow',
-      servedMethods,
-    ])
+    const detail = `${ex.method} is not served here.`
+    return refuse(ex, 405, 'AEGIS_METHOD_NOT_ALLOWED', detail, ['allow', servedMethods])
   }
   const framing = readFraming(raw)
-  return checkFraming(ex, framing) ?? readTarget(ex, framing, limits.urlBytes) ?? checkLength(ex)
+  return (
+    checkFraming(ex, framing) ??
+    checkExpectation(ex, framing) ??
+    readTarget(ex, framing, limits.urlBytes) ??
+    checkLength(ex)
+  )
 }
 
 function readPeer(ex: Exchange, peers: Peers): void {
@@ -56,6 +59,7 @@ function readFraming(raw: readonly string[]): Framing {
     length: null,
     codings: 0,
     coding: '',
+    expects: false,
     proto: false,
   }
   for (let i = 0; i < raw.length; i += 2) {
@@ -67,6 +71,9 @@ function readFraming(raw: readonly string[]): Framing {
           framing.hosts += 1
           framing.host = raw[i + 1] as string
         }
+        break
+      case 6:
+        if (name.toLowerCase() === 'expect') framing.expects = true
         break
       case 9:
         if (name === '__proto__') framing.proto = true
@@ -90,47 +97,63 @@ function readFraming(raw: readonly string[]): Framing {
 /** RFC 9112 sections 3.2, 6.1 and 6.3. */
 function checkFraming(ex: Exchange, framing: Framing): Reply | undefined {
   const old = ex.req.httpVersionMinor === 0
-  if (framing.proto) return malformed('A header has a name that is not accepted.')
-  if (framing.hosts > 1) return malformed('The request has more than one Host header.')
-  if (framing.host === null && !old) return malformed('The request has no Host header.')
-  if (framing.host !== null && !hostPattern.test(framing.host)) {
-    return malformed('The Host header is not a single host name or address with an optional port.')
+  if (framing.proto) return malformed(ex, 'A header has a name that is not accepted.')
+  if (framing.hosts > 1) return malformed(ex, 'The request has more than one Host header.')
+  if (framing.host === null && !old) return malformed(ex, 'The request has no Host header.')
+  if (framing.host !== null && !isHost(framing.host)) {
+    return malformed(ex, 'The Host header is not a single host name or address with an optional port.')
   }
   if (framing.codings > 0) {
-    if (old) return malformed('HTTP/1.0 has no Transfer-Encoding.')
-    if (framing.lengths > 0) return malformed('The request has both Content-Length and Transfer-Encoding.')
+    if (old) return malformed(ex, 'HTTP/1.0 has no Transfer-Encoding.')
+    if (framing.lengths > 0)
+      return malformed(ex, 'The request has both Content-Length and Transfer-Encoding.')
     if (framing.codings > 1 || framing.coding.toLowerCase() !== 'chunked') {
-      return malformed('The only accepted transfer coding is chunked.')
+      return malformed(ex, 'The only accepted transfer coding is chunked.')
     }
     ex.hasBody = true
   }
   if (framing.length !== null) {
     if (framing.lengths > 1 || !lengthPattern.test(framing.length)) {
-      return malformed('Content-Length must be given once, as plain digits.')
+      return malformed(ex, 'Content-Length must be given once, as plain digits.')
     }
     ex.contentLength = framing.length
     ex.hasBody = framing.length !== '0'
   }
+  ex.bodyComplete = !ex.hasBody
   return undefined
+}
+
+function isHost(authority: string): boolean {
+  const match = hostPattern.exec(authority)
+  if (match === null) return false
+  const [, address, port] = match
+  return (address === undefined || isIPv6(address)) && (port === undefined || Number(port) <= 65_535)
+}
+
+/** RFC 9110 section 10.1.1. node has told `100-continue` from the rest already. */
+function checkExpectation(ex: Exchange, framing: Framing): Reply | undefined {
+  if (!framing.expects || ex.expectsContinue || ex.req.httpVersionMinor === 0) return undefined
+  return refuse(ex, 417, 'AEGIS_EXPECTATION_FAILED', 'The only expectation served is 100-continue.')
 }
 
 /** RFC 9112 section 3.2: origin-form, absolute-form that agrees with Host, `*` for OPTIONS only. */
 function readTarget(ex: Exchange, framing: Framing, urlBytes: number): Reply | undefined {
   const url = ex.req.url ?? ''
   if (url.length > urlBytes) {
-    return refuse(414, 'AEGIS_URI_TOO_LONG', `The request target is longer than ${urlBytes} bytes.`)
+    const detail = `The request target is longer than ${urlBytes} bytes.`
+    return refuse(ex, 414, 'AEGIS_URI_TOO_LONG', detail)
   }
   ex.authority = framing.host ?? ''
   ex.host = hostOf(ex.authority)
   if (url === '*') {
     return ex.method === 'OPTIONS'
       ? answer(204, ['allow', servedMethods])
-      : malformed('The target * is for OPTIONS only.')
+      : malformed(ex, 'The target * is for OPTIONS only.')
   }
   const origin = toOriginForm(ex, url)
   if (typeof origin !== 'string') return origin
   const target = canonicalTarget(origin)
-  if (typeof target === 'string') return malformed(target)
+  if (typeof target === 'string') return malformed(ex, target)
   ex.path = target.path
   ex.query = target.query
   return undefined
@@ -140,12 +163,12 @@ function toOriginForm(ex: Exchange, url: string): string | Reply {
   if (url.charCodeAt(0) === 47) return url
   const scheme = url.slice(0, 8).toLowerCase()
   const start = scheme.startsWith('http://') ? 7 : scheme === 'https://' ? 8 : 0
-  if (start === 0) return malformed('The request target must be a path or an absolute http URL.')
+  if (start === 0) return malformed(ex, 'The request target must be a path or an absolute http URL.')
   const rest = url.slice(start)
   const end = rest.search(/[/?#]/)
   const authority = end < 0 ? rest : rest.slice(0, end)
   if (authority.toLowerCase() !== ex.authority.toLowerCase()) {
-    return malformed('The absolute request target and the Host header name different hosts.')
+    return malformed(ex, 'The absolute request target and the Host header name different hosts.')
   }
   const path = end < 0 ? '/' : rest.slice(end)
   return path.startsWith('?') ? `/${path}` : path
@@ -158,20 +181,23 @@ function hostOf(authority: string): string {
   return host.endsWith('.') ? host.slice(0, -1) : host
 }
 
-function checkLength(ex: Exchange): Reply | undefined {
+/** The announced length against the limit that holds by now; a plugin may have lowered it. */
+export function checkLength(ex: Exchange): Reply | undefined {
   if (ex.contentLength === null || Number(ex.contentLength) <= ex.bodyLimit) return undefined
-  return bodyTooLarge(ex.bodyLimit)
+  return deny(413, 'AEGIS_BODY_TOO_LARGE', `The request body is larger than ${ex.bodyLimit} bytes.`)
 }
 
-export function bodyTooLarge(limitBytes: number): Reply {
-  return deny(413, 'AEGIS_BODY_TOO_LARGE', `The request body is larger than ${limitBytes} bytes.`)
-}
-
-function malformed(detail: string): Reply {
-  return refuse(400, 'AEGIS_BAD_REQUEST', detail)
+function malformed(ex: Exchange, detail: string): Reply {
+  return refuse(ex, 400, 'AEGIS_BAD_REQUEST', detail)
 }
 
 /** What could not be read in one way is not followed by another request on the same connection. */
-function refuse(status: number, code: string, detail: string, headers: readonly string[] = []): Reply {
-  return deny(status, code, detail, [...headers, 'connection', 'close'])
+function refuse(
+  ex: Exchange,
+  status: number,
+  code: string,
+  ...rest: [detail: string, headers?: readonly string[]]
+): Reply {
+  ex.lastOnConnection = true
+  return deny(status, code, ...rest)
 }

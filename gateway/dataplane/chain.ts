@@ -13,6 +13,7 @@ export interface Instance {
 
 /** All instances of one plugin that can apply to a route; the most specific one is picked per request. */
 export interface Step {
+  readonly plugin: string
   readonly byTenant: ReadonlyMap<string, Instance> | null
   readonly byPlan: ReadonlyMap<string, Instance> | null
   readonly fallback: Instance | null
@@ -34,7 +35,7 @@ export function compileChain(instances: readonly Instance[], route: RouteConfig 
   for (const name of names) {
     const mine = instances.filter((one) => one.entry.plugin === name && covers(one, route))
     if (mine.length === 0) continue
-    steps.push(compileStep(mine))
+    steps.push(compileStep(name, mine))
     inspectUpTo = Math.max(inspectUpTo, mine[0]?.definition.body?.inspectUpTo ?? 0)
   }
   return { steps, inspectUpTo }
@@ -46,7 +47,7 @@ function covers({ entry: { scope } }: Instance, route: RouteConfig | null): bool
 }
 
 /** Precedence: tenant+route, tenant, plan+route, plan, route, global. */
-function compileStep(instances: readonly Instance[]): Step {
+function compileStep(plugin: string, instances: readonly Instance[]): Step {
   const routeFirst = [...instances].sort((a, b) => routeRank(a) - routeRank(b))
   const byTenant = new Map<string, Instance>()
   const byPlan = new Map<string, Instance>()
@@ -59,6 +60,7 @@ function compileStep(instances: readonly Instance[]): Step {
     if (plans.length === 0) fallback ??= instance
   }
   return {
+    plugin,
     byTenant: byTenant.size > 0 ? byTenant : null,
     byPlan: byPlan.size > 0 ? byPlan : null,
     fallback,
@@ -84,18 +86,19 @@ export function runRequestHooks(ex: Exchange, chain: Chain, from = 0): Verdict |
     const instance = pickInstance(chain.steps[i] as Step, ex.tenant ?? ex.hostTenant)
     if (instance === null) continue
     ex.entered.push(instance)
-    let verdict: Verdict | Promise<Verdict>
+    let verdict: Verdict | PromiseLike<Verdict>
     try {
       verdict = instance.plugin.onRequest?.(asRequestView(ex))
     } catch (error) {
       verdict = failHook(ex, instance, error)
     }
-    if (verdict instanceof Promise) {
+    if (isThenable(verdict)) {
       return guard(ex, instance, verdict).then(
         (late) => late ?? (ex.ended ? undefined : runRequestHooks(ex, chain, i + 1)),
       )
     }
-    if (verdict !== undefined) return verdict
+    // An operator's plain JavaScript may say null for "go on".
+    if (verdict !== undefined && verdict !== null) return verdict
   }
   return undefined
 }
@@ -105,8 +108,8 @@ export async function runBodyHooks(ex: Exchange): Promise<Verdict> {
   for (const instance of ex.entered) {
     try {
       const pending = instance.plugin.onRequestBody?.(asBodyView(ex))
-      const verdict = pending instanceof Promise ? await guard(ex, instance, pending) : pending
-      if (verdict !== undefined) return verdict
+      const verdict = isThenable(pending) ? await guard(ex, instance, pending) : pending
+      if (verdict !== undefined && verdict !== null) return verdict
     } catch (error) {
       const verdict = failHook(ex, instance, error)
       if (verdict !== undefined) return verdict
@@ -122,7 +125,7 @@ export function runResponseHooks(ex: Exchange, from = ex.entered.length - 1): vo
     if (instance.plugin.onResponse === undefined) continue
     try {
       const pending = instance.plugin.onResponse(asResponseView(ex))
-      if (pending instanceof Promise) {
+      if (isThenable(pending)) {
         const guarded = withTimeout(pending, timeoutOf(instance)).catch((error) =>
           reportFailure(ex, instance, error),
         )
@@ -137,18 +140,34 @@ export function runResponseHooks(ex: Exchange, from = ex.entered.length - 1): vo
 /** Every plugin of the chain hears of the end, entered or not, so that refusals by an earlier plugin are counted too. */
 export function runLogHooks(ex: Exchange, chain: Chain): void {
   const tenant = ex.tenant ?? ex.hostTenant
+  let next = 0
   for (const step of chain.steps) {
-    const instance = pickInstance(step, tenant)
-    try {
-      instance?.plugin.onLog?.(asLogView(ex))
-    } catch (error) {
-      reportFailure(ex, instance as Instance, error)
-    }
+    // The tenant may have become known on the way: who saw the request also sees its end.
+    const entered = ex.entered[next]
+    const mine = entered?.entry.plugin === step.plugin
+    if (mine) next += 1
+    const instance = mine ? entered : pickInstance(step, tenant)
+    if (instance?.plugin.onLog !== undefined) runLogHook(ex, instance)
   }
 }
 
+function runLogHook(ex: Exchange, instance: Instance): void {
+  try {
+    const outcome: unknown = instance.plugin.onLog?.(asLogView(ex))
+    // It should be synchronous; a rejection that nobody hears would end the worker.
+    if (isThenable(outcome)) outcome.then(undefined, (error) => reportFailure(ex, instance, error))
+  } catch (error) {
+    reportFailure(ex, instance, error)
+  }
+}
+
+/** Any promise, also one of another realm or library. */
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<T>).then === 'function'
+}
+
 /** A late verdict, bounded in time; a rejection becomes what `onFailure` says. */
-function guard(ex: Exchange, instance: Instance, pending: Promise<Verdict>): Promise<Verdict> {
+function guard(ex: Exchange, instance: Instance, pending: PromiseLike<Verdict>): Promise<Verdict> {
   return withTimeout(pending, timeoutOf(instance)).catch((error) => failHook(ex, instance, error))
 }
 
@@ -168,7 +187,7 @@ function timeoutOf(instance: Instance): number {
   return instance.definition.hookTimeoutMs ?? defaultHookTimeoutMs
 }
 
-async function withTimeout<T>(pending: Promise<T>, timeoutMs: number): Promise<T> {
+async function withTimeout<T>(pending: PromiseLike<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const expired = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)

@@ -99,10 +99,14 @@ export class Exchange {
   target = ''
   attempts = 0
 
+  /** True once an answer was begun: its response hooks run, or have run. */
+  answering = false
   /** True once a response head was written or a tunnel opened. */
   headSent = false
   /** True once the client is gone or the account is closed. */
   ended = false
+  /** Nothing that follows on this connection may be read as a request. */
+  lastOnConnection = false
   abortCallbacks: (() => void)[] | null = null
   /** The try upstream that must be cancelled when the client leaves. */
   abort: { abort(): void } | null = null
@@ -135,8 +139,10 @@ export class Exchange {
   }
 
   header(name: string): string | undefined {
-    const value = this.req.headers[name]
-    return typeof value === 'string' || value === undefined ? value : value.join(', ')
+    const value: unknown = this.req.headers[name]
+    if (typeof value === 'string' || value === undefined) return value as string | undefined
+    // set-cookie, which has no business in a request, or a property of every object, such as 'constructor'.
+    return Array.isArray(value) ? value.join(', ') : undefined
   }
 
   findTenant(id: string): Tenant | undefined {
@@ -166,8 +172,21 @@ export class Exchange {
   }
 
   onAbort(callback: () => void): void {
+    if (this.ended) return callback()
     this.abortCallbacks ??= []
     this.abortCallbacks.push(callback)
+  }
+
+  /** The client is gone: ends the try upstream and tells the plugins, whatever one of them throws. */
+  cancel(): void {
+    this.abort?.abort()
+    for (const callback of this.abortCallbacks ?? []) {
+      try {
+        callback()
+      } catch (error) {
+        this.runtime.log.error({ request_id: this.requestId, err: error }, 'a plugin failed on an abort')
+      }
+    }
   }
 
   responseHeader(name: string): string | undefined {

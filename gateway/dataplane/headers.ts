@@ -57,27 +57,25 @@ export function toUpstreamHeaders(ex: Exchange, targetHost: string, preserveHost
 
 /** The flat header list of a response, from the upstream's raw one. */
 export function toDownstreamHeaders(raw: readonly (Buffer | string)[]): string[] {
-  let connection: string | undefined
-  const names: string[] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = String(raw[i]).toLowerCase()
-    names.push(name)
-    if (name === 'connection') {
-      const value = toLatin1(raw[i + 1] as Buffer | string)
-      connection = connection === undefined ? value : `${connection},${value}`
-    }
+  const all: string[] = []
+  let nominated: Set<string> | null = null
+  for (let i = 0; i < raw.length; i++) all.push(toLatin1(raw[i] as Buffer | string))
+  for (let i = 0; i < all.length; i += 2) {
+    const name = all[i] as string
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue
+    const named = nominatedBy(all[i + 1])
+    if (named !== null) nominated = nominated === null ? named : nominated.union(named)
   }
-  const nominated = nominatedBy(connection)
   const out: string[] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = names[i / 2] as string
-    if (hopByHop.has(name) || nominated?.has(name)) continue
-    out.push(String(raw[i]), toLatin1(raw[i + 1] as Buffer | string))
+  for (let i = 0; i < all.length; i += 2) {
+    const name = (all[i] as string).toLowerCase()
+    if (hopByHop.has(name) || nominated?.has(toPlainName(name))) continue
+    out.push(all[i] as string, all[i + 1] as string)
   }
   return out
 }
 
-export function toLatin1(value: Buffer | string): string {
+function toLatin1(value: Buffer | string): string {
   return typeof value === 'string' ? value : value.toString('latin1')
 }
 
@@ -104,8 +102,6 @@ function pushForwarded(ex: Exchange, out: string[]): void {
     chain === undefined ? ex.peerIp : `${chain}, ${ex.peerIp}`,
     'x-forwarded-proto',
     ex.scheme,
-    'x-forwarded-host',
-    (trusted ? ex.header('x-forwarded-host') : undefined) ?? ex.authority,
     'x-forwarded-port',
     (trusted ? ex.header('x-forwarded-port') : undefined) ?? ex.localPort,
     'via',
@@ -113,6 +109,8 @@ function pushForwarded(ex: Exchange, out: string[]): void {
     'x-request-id',
     ex.requestId,
   )
+  const host = (trusted ? ex.header('x-forwarded-host') : undefined) ?? ex.authority
+  if (host !== '') out.push('x-forwarded-host', host)
   const prefix = ex.match?.entry.route.rewrite?.stripPrefix
   if (prefix) out.push('x-forwarded-prefix', prefix)
 }
@@ -140,20 +138,29 @@ function applyEdits(headers: string[], edits: readonly (string | null)[] | null)
   for (let i = 0; i < edits.length; i += 2) {
     const name = edits[i] as string
     const value = edits[i + 1] as string | null
-    out = withoutHeader(out, name)
+    out = withoutSpellings(out, toPlainName(name))
     if (value !== null) out.push(name, value)
+  }
+  return out
+}
+
+/** All that a backend could take for that header: a client's `x_account` must not stand beside a plugin's `x-account`. */
+function withoutSpellings(headers: readonly string[], plain: string): string[] {
+  const out: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    if (toPlainName(headers[i] as string) === plain) continue
+    out.push(headers[i] as string, headers[i + 1] as string)
   }
   return out
 }
 
 export function withoutHeader(headers: string[], name: string): string[] {
   const lower = name.toLowerCase()
-  let at = findHeader(headers, lower)
-  if (at < 0) return headers
+  if (findHeader(headers, lower) < 0) return headers
   const out: string[] = []
-  for (at = 0; at < headers.length; at += 2) {
-    if ((headers[at] as string).toLowerCase() !== lower) {
-      out.push(headers[at] as string, headers[at + 1] as string)
+  for (let i = 0; i < headers.length; i += 2) {
+    if ((headers[i] as string).toLowerCase() !== lower) {
+      out.push(headers[i] as string, headers[i + 1] as string)
     }
   }
   return out

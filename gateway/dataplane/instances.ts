@@ -22,7 +22,9 @@ export interface InstanceLease {
 interface Held {
   readonly key: string
   readonly slot: number
-  instance: Instance
+  readonly instance: Instance
+  /** Resolves once the instance may be used. */
+  readonly started: Promise<void>
   leases: number
 }
 
@@ -30,59 +32,83 @@ export function createInstanceStore(
   findDefinition: (plugin: string) => Promise<PluginDefinition>,
   ports: SharedPorts,
 ): InstanceStore {
-  const held = new Map<string, Held>()
-  let slots = 0
-  const freeSlots: number[] = []
+  return new Store(findDefinition, ports)
+}
 
-  const drop = (one: Held): void => {
-    one.leases -= 1
-    if (one.leases > 0) return
-    held.delete(one.key)
-    freeSlots.push(one.slot)
-    Promise.resolve(one.instance.plugin.close?.()).catch((error) =>
-      ports.log.error({ plugin: one.instance.entry.id, err: error }, 'a plugin failed to close'),
-    )
+class Store implements InstanceStore {
+  readonly #findDefinition: (plugin: string) => Promise<PluginDefinition>
+  readonly #ports: SharedPorts
+  readonly #held = new Map<string, Held>()
+  readonly #freeSlots: number[] = []
+  #slots = 0
+
+  constructor(findDefinition: (plugin: string) => Promise<PluginDefinition>, ports: SharedPorts) {
+    this.#findDefinition = findDefinition
+    this.#ports = ports
   }
 
-  const hold = async (entry: PluginEntry): Promise<Held> => {
-    const key = JSON.stringify([entry.id, entry.plugin, entry.config])
-    const known = held.get(key)
-    if (known !== undefined) {
-      known.leases += 1
-      return known
+  slotCount(): number {
+    return this.#slots
+  }
+
+  async acquire(entries: readonly PluginEntry[]): Promise<InstanceLease> {
+    const mine: Held[] = []
+    const instances: Instance[] = []
+    try {
+      for (const entry of entries) {
+        if (!entry.enabled) continue
+        const one = this.#hold(entry, await this.#findDefinition(entry.plugin))
+        mine.push(one)
+        await one.started
+        // The scope is the entry's, not the instance's: the same instance may be leased under a new scope.
+        instances.push({ ...one.instance, entry })
+      }
+    } catch (error) {
+      this.#dropAll(mine)
+      throw error
     }
-    const definition = await findDefinition(entry.plugin)
-    const slot = freeSlots.pop() ?? slots++
-    const plugin = definition.create(entry.config as never, { ...ports, id: entry.id, slot })
-    const one: Held = { key, slot, leases: 1, instance: { entry, definition, plugin } }
-    held.set(key, one)
-    await plugin.start?.()
+    return { instances, release: () => this.#dropAll(mine) }
+  }
+
+  /** Nothing is awaited between the look-up and the entry: two configs that come together share one instance. */
+  #hold(entry: PluginEntry, definition: PluginDefinition): Held {
+    const key = JSON.stringify([entry.id, entry.plugin, entry.config])
+    let one = this.#held.get(key)
+    if (one === undefined) {
+      one = this.#make(key, entry, definition)
+      this.#held.set(key, one)
+    }
+    one.leases += 1
     return one
   }
 
-  return {
-    slotCount: () => slots,
-    async acquire(entries) {
-      const mine: Held[] = []
-      try {
-        // One after another: two entries of one key must meet in `held`.
-        for (const entry of entries) if (entry.enabled) mine.push(await hold(entry))
-      } catch (error) {
-        for (const one of mine) drop(one)
-        throw error
-      }
-      // The scope is the entry's, not the instance's: the same instance may be leased under a new scope.
-      const scoped = new Map(entries.map((entry) => [entry.id, entry]))
-      const instances = mine.map(({ instance }) => ({
-        ...instance,
-        entry: scoped.get(instance.entry.id) ?? instance.entry,
-      }))
-      return {
-        instances,
-        release: () => {
-          for (const one of mine) drop(one)
-        },
-      }
-    },
+  #make(key: string, entry: PluginEntry, definition: PluginDefinition): Held {
+    const slot = this.#freeSlots.pop() ?? this.#slots++
+    try {
+      const plugin = definition.create(entry.config as never, { ...this.#ports, id: entry.id, slot })
+      const started = Promise.try(() => plugin.start?.())
+      // Who leases it sees the rejection; it must not end the worker before somebody looks.
+      started.catch(() => {})
+      return { key, slot, started, leases: 0, instance: { entry, definition, plugin } }
+    } catch (error) {
+      this.#freeSlots.push(slot)
+      throw error
+    }
+  }
+
+  /** Empties the list, so that letting go twice is letting go once. */
+  #dropAll(mine: Held[]): void {
+    for (const one of mine.splice(0)) this.#drop(one)
+  }
+
+  #drop(one: Held): void {
+    one.leases -= 1
+    if (one.leases > 0) return
+    this.#held.delete(one.key)
+    this.#freeSlots.push(one.slot)
+    const { plugin, entry } = one.instance
+    Promise.try(() => plugin.close?.()).catch((error) =>
+      this.#ports.log.error({ plugin: entry.id, err: error }, 'a plugin failed to close'),
+    )
   }
 }

@@ -7,18 +7,20 @@ export interface CanonicalTarget {
   readonly query: string
 }
 
+const unreserved = markChars('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~')
 /** Characters that stand for themselves in a path: unreserved, sub-delims, ':', '@' and '/'. RFC 3986 section 3.3. */
-const plain = new Uint8Array(128)
-const unreserved = new Uint8Array(128)
-for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~') {
-  unreserved[char.charCodeAt(0)] = 1
-  plain[char.charCodeAt(0)] = 1
-}
-for (const char of "!$&'()*+,;=:@/") plain[char.charCodeAt(0)] = 1
+const plain = markChars("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/")
 
 const slash = 47
 const dot = 46
 const percent = 37
+const backslash = 92
+
+function markChars(chars: string): Uint8Array {
+  const table = new Uint8Array(128)
+  for (const char of chars) table[char.charCodeAt(0)] = 1
+  return table
+}
 
 /**
  * Takes an origin-form target (`/path?query`). Returns a sentence that says what is wrong instead of a target
@@ -32,10 +34,10 @@ export function canonicalTarget(target: string): CanonicalTarget | string {
   const badQuery = query === '' ? null : refuseQuery(query)
   if (badQuery !== null) return badQuery
   if (isCanonical(raw)) return { path: raw, query }
-  const decoded = decodeUnreserved(raw)
-  if (!decoded.startsWith('/')) return decoded
-  const path = resolveSegments(decoded)
-  return path === null ? 'The path leaves its root by dot segments.' : { path, query }
+  const spelled = respell(raw)
+  if (!spelled.startsWith('/')) return spelled
+  const path = resolveSegments(spelled)
+  return path.startsWith('/') ? { path, query } : path
 }
 
 function isCanonical(raw: string): boolean {
@@ -50,32 +52,53 @@ function isCanonical(raw: string): boolean {
   return true
 }
 
-/** Decodes escapes of unreserved characters, upper-cases the rest. A result without a leading slash is an error sentence. */
-function decodeUnreserved(raw: string): string {
+/**
+ * One spelling for every character: unreserved ones bare, the others that may not stand bare in a path escaped, escapes
+ * in upper case. A result without a leading slash is an error sentence.
+ */
+function respell(raw: string): string {
   let out = ''
   for (let i = 0; i < raw.length; i++) {
     const code = raw.charCodeAt(i)
     if (code === percent) {
       const value = hexPair(raw, i + 1)
-      if (value < 0) return 'A percent sign in the path is not followed by two hexadecimal digits.'
-      if (value === slash || value === 92) return 'An encoded slash or backslash in the path is not accepted.'
-      if (value < 32 || value === 127) return 'An encoded control character in the path is not accepted.'
+      const refusal = refuseEscape(value, raw, i)
+      if (refusal !== null) return refusal
       out +=
         value < 128 && unreserved[value] === 1
           ? String.fromCharCode(value)
           : raw.slice(i, i + 3).toUpperCase()
       i += 2
-    } else if (code === 92) {
+    } else if (code === backslash) {
       return 'A backslash in the path is not accepted.'
     } else if (code === 35) {
       return 'A fragment is not part of a request target.'
     } else if (code <= 32 || code >= 127) {
       return 'The path holds a character that must be percent-encoded.'
     } else {
-      out += raw[i]
+      out += plain[code] === 1 ? raw[i] : `%${code.toString(16).toUpperCase()}`
     }
   }
   return out
+}
+
+function refuseEscape(value: number, raw: string, at: number): string | null {
+  if (value < 0) return 'A percent sign in the path is not followed by two hexadecimal digits.'
+  if (value === slash || value === backslash)
+    return 'An encoded slash or backslash in the path is not accepted.'
+  if (value < 32 || value === 127) return 'An encoded control character in the path is not accepted.'
+  if (value >= 0xc0 && isOverlong(value, raw, at + 3)) {
+    return 'The path holds an overlong UTF-8 sequence.'
+  }
+  return null
+}
+
+/** `%C0%AF` is a slash for decoders that do not check, which is how it got past filters (CVE-2000-0884 and its heirs). */
+function isOverlong(lead: number, raw: string, at: number): boolean {
+  if (raw.charCodeAt(at) !== percent) return false
+  const next = hexPair(raw, at + 1)
+  if (next < 0x80 || next > 0xbf) return false
+  return lead <= 0xc1 || (lead === 0xe0 && next < 0xa0) || (lead === 0xf0 && next < 0x90)
 }
 
 function hexPair(text: string, at: number): number {
@@ -92,16 +115,18 @@ function hexDigit(code: number): number {
 
 /**
  * Dot segments resolved, runs of slashes merged: a backend that merges `//admin` must not see a path that policy
- * read as something else. null when `..` climbs above the root.
+ * read as something else. A result without a leading slash is an error sentence.
  */
-function resolveSegments(path: string): string | null {
+function resolveSegments(path: string): string {
   const kept: string[] = []
   const segments = path.split('/')
   const last = segments.length - 1
   for (let i = 1; i <= last; i++) {
     const segment = segments[i] as string
     if (segment === '..') {
-      if (kept.pop() === undefined) return null
+      if (kept.pop() === undefined) return 'The path leaves its root by dot segments.'
+    } else if (isDotWithParameter(segment)) {
+      return 'A dot segment with a parameter is not accepted.'
     } else if (segment !== '.' && segment !== '') {
       kept.push(segment)
     }
@@ -109,6 +134,13 @@ function resolveSegments(path: string): string | null {
   const tail = segments[last]
   const open = tail === '' || tail === '.' || tail === '..'
   return `/${kept.join('/')}${open && kept.length > 0 ? '/' : ''}`
+}
+
+/** Servlet containers drop `;...` from a segment before they resolve it: `/open/..;/admin` is `/admin` for them. */
+function isDotWithParameter(segment: string): boolean {
+  if (segment.charCodeAt(0) !== dot) return false
+  const rest = segment.charCodeAt(1) === dot ? 2 : 1
+  return segment.startsWith(';', rest) || segment.startsWith('%3B', rest)
 }
 
 function refuseQuery(query: string): string | null {

@@ -1,8 +1,8 @@
 // Whose forwarding headers are believed, and which address a request comes from. Compiled once per process; worker thread.
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, SocketAddress } from 'node:net'
 
 export interface Peers {
-  /** IPv4-mapped IPv6 as IPv4, without zone: one client, one spelling. */
+  /** IPv4-mapped IPv6 as IPv4, without zone, IPv6 in one spelling: one client, one identity. */
   normalise(address: string): string
   isTrusted(address: string): boolean
   /** The rightmost address of X-Forwarded-For that is not a trusted proxy; what stands left of it is hearsay. */
@@ -32,7 +32,7 @@ export function createPeers(trusted: readonly string[]): Peers {
       let client = peer
       const hops = forwardedFor.split(',')
       for (let i = hops.length - 1; i >= 0; i--) {
-        const hop = normalise((hops[i] as string).trim())
+        const hop = normalise(withoutPort((hops[i] as string).trim()))
         if (isIP(hop) === 0) return client
         client = hop
         if (!isTrusted(hop)) return client
@@ -43,7 +43,21 @@ export function createPeers(trusted: readonly string[]): Peers {
 }
 
 function normalise(address: string): string {
+  if (!address.includes(':')) return address
   const zone = address.indexOf('%')
-  const bare = (zone < 0 ? address : address.slice(0, zone)).toLowerCase()
-  return bare.startsWith('::ffff:') && isIP(bare.slice(7)) === 4 ? bare.slice(7) : bare
+  const bare = zone < 0 ? address : address.slice(0, zone)
+  if (isIP(bare) !== 6) return bare
+  // Writes every IPv6 address in one way, a mapped one with its dots.
+  const spelled = new SocketAddress({ address: bare, family: 'ipv6' }).address
+  return spelled.startsWith('::ffff:') && isIP(spelled.slice(7)) === 4 ? spelled.slice(7) : spelled
+}
+
+/** Some proxies add the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(hop: string): string {
+  if (hop.startsWith('[')) {
+    const end = hop.indexOf(']')
+    return end < 0 ? hop : hop.slice(1, end)
+  }
+  const colon = hop.indexOf(':')
+  return colon > 0 && colon === hop.lastIndexOf(':') ? hop.slice(0, colon) : hop
 }

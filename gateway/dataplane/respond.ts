@@ -1,117 +1,137 @@
 // The only place that turns a Reply or a failure into bytes. Worker thread; called by pipeline.ts and upstream/.
-import { STATUS_CODES } from 'node:http'
-import type { Reply } from '../contract/reply.ts'
+import { GatewayError } from '../contract/errors.ts'
+import { deny, type Reply } from '../contract/reply.ts'
 import { runResponseHooks } from './chain.ts'
 import type { Exchange } from './exchange.ts'
 import { findHeader } from './headers.ts'
+import { renderProblem } from './problem.ts'
 
-/** What a refused request may still send before its connection is cut, in bytes. */
+/** What a client may still send of a body that nobody reads before its connection is cut, in bytes. */
 const drainLimitBytes = 1 << 20
 
-/** Answers by the gateway itself: renders the reply, runs the response hooks, writes. Does nothing once a head is out. */
+/** Answers by the gateway itself: renders the reply, runs the response hooks, writes. Does nothing once an answer is on its way. */
 export function answerWith(ex: Exchange, reply: Reply): void {
-  if (ex.headSent || ex.ended) return
-  ex.status = reply.status
+  if (ex.answering || ex.ended) return
   ex.code = reply.code
   ex.responseSource = 'gateway'
-  ex.responseHeaders = [...reply.headers]
-  const body = reply.body === undefined ? renderProblem(ex, reply) : reply.body
-  const pending = runResponseHooks(ex)
-  if (pending instanceof Promise) void pending.then(() => writeWhole(ex, body))
-  else writeWhole(ex, body)
+  const headers = [...reply.headers]
+  const body = reply.body === undefined ? pushProblem(ex, reply, headers) : reply.body
+  startAnswer(ex, reply.status, headers, () => writeWhole(ex, body))
 }
 
-/** Passes an upstream's head on, response hooks included; the body follows by `res.write`. */
-export function answerFromUpstream(ex: Exchange, status: number, headers: string[], then: () => void): void {
+/** As answerWith, for an exchange whose upstream broke off while the hooks ran on its head; they run again, on what the client gets. */
+export function answerInstead(ex: Exchange, reply: Reply): void {
+  if (ex.headSent) return
+  ex.answering = false
+  answerWith(ex, reply)
+}
+
+/** A limit that was met on the way, or a defect of ours: the worker lives, the client gets an answer. */
+export function answerFailure(ex: Exchange, error: unknown): void {
+  if (error instanceof GatewayError)
+    return answerWith(ex, deny(error.status, error.code, `${error.message}.`))
+  reportDefect(ex, error)
+  if (ex.answering) breakOff(ex)
+  else answerWith(ex, internal)
+}
+
+/** Runs the response hooks on this head, then `ready`. The head is what sendHead will write. */
+export function startAnswer(ex: Exchange, status: number, headers: string[], ready: () => void): void {
+  ex.answering = true
   ex.status = status
-  ex.responseSource = 'upstream'
   ex.responseHeaders = headers
   const pending = runResponseHooks(ex)
-  if (pending instanceof Promise) {
-    void pending.then(() => {
-      writeHead(ex)
-      then()
-    })
-    return
-  }
-  writeHead(ex)
-  then()
-}
-
-function writeHead(ex: Exchange): void {
-  if (ex.ended || ex.headSent) return
-  ex.headSent = true
-  ex.res.writeHead(ex.status, ex.responseHeaders)
-}
-
-function writeWhole(ex: Exchange, body: string | Uint8Array | null): void {
-  if (ex.ended || ex.headSent) return
-  const length = body === null ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length
-  if (ex.status !== 204 && ex.status !== 304 && findHeader(ex.responseHeaders, 'content-length') < 0) {
-    ex.responseHeaders.push('content-length', String(length))
-  }
-  refuseRestOfBody(ex)
-  writeHead(ex)
-  ex.responseBytes = ex.method === 'HEAD' ? 0 : length
-  if (body === null || ex.method === 'HEAD') ex.res.end()
-  else ex.res.end(body)
-}
-
-/** A body that nobody will read is drained within limits, so that the client gets to read the answer. */
-function refuseRestOfBody(ex: Exchange): void {
-  if (ex.tunnel !== null) {
-    ex.responseHeaders.push('connection', 'close')
-    return
-  }
-  if (!ex.hasBody || ex.req.complete) return
-  if (ex.expectsContinue) {
-    // It was never invited, so it will not come: what follows on this connection cannot be told from it.
-    ex.responseHeaders.push('connection', 'close')
-    return
-  }
-  let drained = 0
-  ex.req.on('data', (chunk: Buffer) => {
-    drained += chunk.length
-    if (drained > drainLimitBytes) ex.socket.destroy()
+  if (pending === undefined) return ready()
+  pending.then(ready).catch((error) => {
+    reportDefect(ex, error)
+    breakOff(ex)
   })
+}
+
+/** False: the head could not be written as it is, and the client was answered otherwise or is gone. */
+export function sendHead(ex: Exchange): boolean {
+  if (ex.ended || ex.headSent) return false
+  if (ex.lastOnConnection || ex.runtime.draining()) {
+    ex.lastOnConnection = true
+    ex.res.shouldKeepAlive = false
+  }
+  // RFC 9110 section 8.6.
+  if (ex.status === 204) ex.removeResponseHeader('content-length')
+  try {
+    ex.res.writeHead(ex.status, ex.responseHeaders)
+  } catch (error) {
+    sendDefect(ex, error)
+    return false
+  }
+  ex.headSent = true
+  return true
+}
+
+/** RFC 9112 section 8: a broken body must not look like a whole one, nor may anything follow it. */
+export function breakOff(ex: Exchange): void {
+  // For HTTP/1.0 the end of the connection is the end of the body: only a reset says that it is not.
+  if (ex.headSent && ex.req.httpVersionMinor === 0) ex.socket.resetAndDestroy()
+  else ex.socket.destroy()
+}
+
+/** What is left of a body that nobody will read is taken off the wire within limits, so that the client gets to read the answer. */
+export function drainRequest(ex: Exchange): void {
+  if (!ex.hasBody) return
+  if (!ex.req.complete) {
+    let drained = 0
+    ex.req.on('data', (chunk: Buffer) => {
+      drained += chunk.length
+      if (drained > drainLimitBytes) ex.socket.destroy()
+    })
+  }
   ex.req.resume()
 }
 
-/** RFC 9457, or HTML or plain text for who asks for that. */
-function renderProblem(ex: Exchange, reply: Reply): string {
-  const title = STATUS_CODES[reply.status] ?? 'Error'
-  const accept = ex.header('accept') ?? ''
-  ex.responseHeaders.push('cache-control', 'no-store')
-  if (prefers(accept, 'text/html')) {
-    ex.responseHeaders.push('content-type', 'text/html; charset=utf-8')
-    const lines = [
-      `<h1>${reply.status} ${title}</h1>`,
-      `<p>${escapeHtml(reply.detail)}</p>`,
-      `<p>${reply.code} ${ex.requestId}</p>`,
-    ]
-    return `<!doctype html><title>${reply.status} ${title}</title>${lines.join('')}\n`
-  }
-  if (prefers(accept, 'text/plain')) {
-    ex.responseHeaders.push('content-type', 'text/plain; charset=utf-8')
-    return `${reply.status} ${title}\n${reply.detail}\n${reply.code} ${ex.requestId}\n`
-  }
-  ex.responseHeaders.push('content-type', 'application/problem+json')
-  const { status, code, detail } = reply
-  return JSON.stringify({ type: 'about:blank', title, status, detail, code, request_id: ex.requestId })
+const internal = deny(500, 'AEGIS_INTERNAL', 'The gateway failed on this request.')
+
+function reportDefect(ex: Exchange, error: unknown): void {
+  ex.failure = String(error)
+  ex.runtime.log.error(
+    { err: error, request_id: ex.requestId, path: ex.path },
+    'an exchange failed inside the gateway',
+  )
 }
 
-/** Browsers put text/html first; who lists JSON before it gets JSON. */
-function prefers(accept: string, type: string): boolean {
-  const at = accept.indexOf(type)
-  if (at < 0) return false
-  const json = accept.indexOf('json')
-  return json < 0 || at < json
+function writeWhole(ex: Exchange, body: string | Uint8Array | null): void {
+  if (ex.ended) return
+  const length = body === null ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length
+  if (ex.status !== 304 && findHeader(ex.responseHeaders, 'content-length') < 0) {
+    ex.responseHeaders.push('content-length', String(length))
+  }
+  // A body that was never invited will not come: what follows on this connection could not be told from it.
+  if (ex.tunnel !== null || ex.expectsContinue) ex.lastOnConnection = true
+  if (!sendHead(ex)) return
+  if (body === null || ex.method === 'HEAD') ex.res.end()
+  else {
+    ex.responseBytes = length
+    ex.res.end(body)
+  }
+  if (!ex.expectsContinue) drainRequest(ex)
 }
 
-function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
+/** The hooks left a head that cannot be written (a line break in a value, a status that is none): a bare 500 goes out. */
+function sendDefect(ex: Exchange, error: unknown): void {
+  reportDefect(ex, error)
+  ex.status = internal.status
+  ex.code = internal.code
+  ex.responseSource = 'gateway'
+  ex.responseHeaders = []
+  const body = pushProblem(ex, internal, ex.responseHeaders)
+  ex.responseHeaders.push('content-length', String(Buffer.byteLength(body)))
+  ex.res.shouldKeepAlive = false
+  ex.lastOnConnection = true
+  ex.res.writeHead(ex.status, ex.responseHeaders)
+  ex.headSent = true
+  ex.res.end(ex.method === 'HEAD' ? undefined : body)
+}
+
+function pushProblem(ex: Exchange, reply: Reply, headers: string[]): string {
+  const { contentType, body } = renderProblem(reply, ex.requestId, ex.header('accept'))
+  headers.push('cache-control', 'no-store', 'content-type', contentType)
+  return body
 }

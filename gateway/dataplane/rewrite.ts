@@ -8,9 +8,23 @@ export type Rewrite = (path: string, match: RouteMatch<unknown>) => string
 export function createRewrite(rewrite: RouteConfig['rewrite']): Rewrite {
   if (rewrite === null) return (path) => path
   if (rewrite.path !== null) return createTemplate(rewrite.path)
-  const prefix = rewrite.stripPrefix
-  if (prefix === null) return (path) => path
-  return (path) => path.slice(prefix.length) || '/'
+  return rewrite.stripPrefix === null ? (path) => path : createStrip(rewrite.stripPrefix)
+}
+
+/**
+ * The loader saw to it that the prefix is made of the first segments of every path of the route, so the route's match
+ * means that they are there. They are counted, not compared: `%3A` matches where the config says ':'.
+ */
+function createStrip(prefix: string): Rewrite {
+  const segments = prefix.split('/').length - 1
+  return (path) => {
+    let at = 0
+    for (let i = 0; i < segments; i++) {
+      at = path.indexOf('/', at + 1)
+      if (at < 0) return '/'
+    }
+    return path.slice(at)
+  }
 }
 
 function createTemplate(template: string): Rewrite {

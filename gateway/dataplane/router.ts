@@ -49,7 +49,8 @@ interface Search<R> {
   readonly request: RouteRequest
   readonly path: string
   readonly values: string[]
-  readonly allow: Set<string>
+  /** Methods of the entries that fitted but for the method; null: there was none. */
+  allow: Set<string> | null
   found: RouteMatch<R> | null
 }
 
@@ -71,14 +72,14 @@ export function createRouter<R>(
   return {
     find(request) {
       const { host } = request
-      const search: Search<R> = { request, path: request.path, values: [], allow: new Set(), found: null }
+      const search: Search<R> = { request, path: request.path, values: [], allow: null, found: null }
       const tree = exact.get(host)
       if (tree !== undefined && walk(tree, search, 1)) return search.found ?? undefined
       const dot = host.indexOf('.')
       const wild = dot < 0 ? undefined : wildcard.get(host.slice(dot + 1))
       if (wild !== undefined && walk(wild, search, 1)) return search.found ?? undefined
       if (walk(any, search, 1)) return search.found ?? undefined
-      return search.allow.size > 0 ? { allow: [...search.allow].sort() } : undefined
+      return search.allow === null ? undefined : { allow: [...search.allow].sort() }
     },
   }
 }
@@ -126,10 +127,23 @@ function insert<R>(tree: Node<R>, entry: RoutePath<R>): void {
       node.name ??= createNode()
       node = node.name
     } else {
-      node = treeFor(node.literals, segment)
+      node = treeFor(node.literals, decodeSegment(segment))
     }
   }
   node.ends.push(entry)
+}
+
+/**
+ * Literals are compared decoded: a backend reads `/items%3Abatch` as `/items:batch`, so the route of the one is the
+ * route of the other. Escapes of slashes and control characters never come here. Not UTF-8: compared as spelled.
+ */
+function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
 }
 
 function sortEntries<R>(node: Node<R>): void {
@@ -150,7 +164,7 @@ function walk<R>(node: Node<R>, search: Search<R>, at: number): boolean {
   const slash = path.indexOf('/', at)
   const end = slash < 0 ? path.length : slash
   const segment = path.slice(at, end)
-  const literal = node.literals.get(segment)
+  const literal = node.literals.get(decodeSegment(segment))
   if (literal !== undefined && walk(literal, search, end + 1)) return true
   if (node.name !== null && segment !== '') {
     search.values.push(segment)
@@ -165,13 +179,20 @@ function choose<R>(entries: readonly RoutePath<R>[], search: Search<R>, rest: st
     const { route } = entry
     if (!headersMatch(route, search.request)) continue
     if (!methodMatches(route, search.request.method)) {
-      for (const method of route.methods) search.allow.add(method)
+      search.allow = addMethods(search.allow, route.methods)
       continue
     }
     search.found = { entry, values: search.values, rest }
     return true
   }
   return false
+}
+
+function addMethods(known: Set<string> | null, methods: readonly string[]): Set<string> {
+  const allow = known ?? new Set()
+  for (const method of methods) allow.add(method)
+  if (allow.has('GET')) allow.add('HEAD')
+  return allow
 }
 
 function methodMatches(route: RouteConfig, method: string): boolean {

@@ -1,6 +1,16 @@
 // The second station: which route and which tenant the request names. Worker thread.
-import { deny, type Reply } from '../contract/reply.ts'
+import { answer, deny, type Reply } from '../contract/reply.ts'
 import type { Exchange } from './exchange.ts'
+
+const healthHeaders: readonly string[] = ['content-type', 'application/json', 'cache-control', 'no-store']
+
+/** `/health` is the gateway's own on every host; no route can take it. */
+export function answerHealth(ex: Exchange): Reply | undefined {
+  if (ex.path !== '/health' || (ex.method !== 'GET' && ex.method !== 'HEAD')) return undefined
+  return ex.runtime.draining()
+    ? answer(503, healthHeaders, '{"status":"draining"}')
+    : answer(200, healthHeaders, '{"status":"ok"}')
+}
 
 /** Fills in route, host tenant and upstream path; a Reply when there is no route. */
 export function findRoute(ex: Exchange): Reply | undefined {

@@ -2,12 +2,12 @@
 import type { Logger } from '../contract/ports.ts'
 import type { RouteConfig, Snapshot } from '../contract/snapshot.ts'
 import { type Chain, compileChain, type Instance } from './chain.ts'
-import type { InstanceStore } from './instances.ts'
+import type { InstanceLease, InstanceStore } from './instances.ts'
 import type { Peers } from './peers.ts'
 import { createRewrite, type Rewrite } from './rewrite.ts'
 import { createRouter, type Router } from './router.ts'
 import { createTenantDirectory, type TenantDirectory } from './tenancy.ts'
-import type { Clusters, UpstreamHandle } from './upstream/clusters.ts'
+import type { ClusterLease, Clusters, UpstreamHandle } from './upstream/clusters.ts'
 
 export interface CompiledRoute {
   readonly chain: Chain
@@ -45,10 +45,29 @@ export interface RuntimeParts {
   readonly draining: () => boolean
 }
 
-/** Rejects when a plugin cannot start; nothing is held then. */
+/** Rejects when a plugin cannot start or a part does not fit; nothing is held then. */
 export async function compileRuntime(snapshot: Snapshot, parts: RuntimeParts): Promise<Runtime> {
   const lease = await parts.instances.acquire(snapshot.plugins)
-  const upstreams = parts.clusters.acquire(snapshot.upstreams)
+  try {
+    const upstreams = parts.clusters.acquire(snapshot.upstreams)
+    try {
+      return compileParts(snapshot, parts, lease, upstreams)
+    } catch (error) {
+      upstreams.release()
+      throw error
+    }
+  } catch (error) {
+    lease.release()
+    throw error
+  }
+}
+
+function compileParts(
+  snapshot: Snapshot,
+  parts: RuntimeParts,
+  lease: InstanceLease,
+  upstreams: ClusterLease,
+): Runtime {
   const compile = (route: RouteConfig): CompiledRoute => ({
     chain: compileChain(lease.instances, route),
     rewrite: createRewrite(route.rewrite),
@@ -57,12 +76,10 @@ export async function compileRuntime(snapshot: Snapshot, parts: RuntimeParts): P
       parts.random,
     ),
   })
-  let inFlight = 0
-  let retired = false
-  const letGo = (): void => {
+  const holding = createHolding(() => {
     lease.release()
     upstreams.release()
-  }
+  })
   return {
     snapshot,
     router: createRouter(snapshot.routes, compile),
@@ -74,6 +91,15 @@ export async function compileRuntime(snapshot: Snapshot, parts: RuntimeParts): P
     log: parts.log,
     draining: parts.draining,
     activate: () => upstreams.activate(),
+    ...holding,
+  }
+}
+
+/** Lets go once, after it was retired and the last exchange has ended. */
+function createHolding(letGo: () => void): Pick<Runtime, 'begin' | 'end' | 'retire'> {
+  let inFlight = 0
+  let retired = false
+  return {
     begin() {
       inFlight += 1
     },
@@ -82,6 +108,7 @@ export async function compileRuntime(snapshot: Snapshot, parts: RuntimeParts): P
       if (retired && inFlight === 0) letGo()
     },
     retire() {
+      if (retired) return
       retired = true
       if (inFlight === 0) letGo()
     },

@@ -37,48 +37,72 @@ export interface ClustersParts {
   readonly report: (report: Report) => void
 }
 
+type Handles = ReadonlyMap<string, UpstreamHandle>
+
 export function createClusters(parts: ClustersParts): Clusters {
-  let live: ReadonlyMap<string, UpstreamHandle> = new Map()
-  // Every generation that still serves an exchange hears of health.
-  const leased = new Set<ReadonlyMap<string, UpstreamHandle>>()
-  let states: ReadonlyMap<string, TargetHealth[]> = new Map()
-  return {
-    acquire(upstreams) {
-      const handles = new Map<string, UpstreamHandle>()
-      const pools: PoolLease[] = []
+  return new WorkerClusters(parts)
+}
+
+class WorkerClusters implements Clusters {
+  readonly #parts: ClustersParts
+  /** Every generation that still serves an exchange hears of health. */
+  readonly #leased = new Set<Handles>()
+  #live: Handles = new Map()
+  #states: ReadonlyMap<string, TargetHealth[]> = new Map()
+
+  constructor(parts: ClustersParts) {
+    this.#parts = parts
+  }
+
+  acquire(upstreams: Readonly<Record<string, UpstreamConfig>>): ClusterLease {
+    const pools: PoolLease[] = []
+    const release = (): void => {
+      for (const pool of pools.splice(0)) pool.release()
+    }
+    const handles = new Map<string, UpstreamHandle>()
+    try {
       for (const [name, config] of Object.entries(upstreams)) {
-        const previous = live.get(name)?.cluster
-        const cluster = createCluster(config, {
-          clock: parts.clock,
-          random: parts.random,
-          onEjected: (target, untilMs) => parts.report({ topic: 'ejected', upstream: name, target, untilMs }),
-          ...(previous === undefined ? {} : { previous }),
-        })
-        cluster.applyHealth(states.get(name) ?? [])
-        handles.set(name, createHandle(name, cluster, parts.pools, pools))
+        handles.set(name, createHandle(name, this.#createCluster(name, config), this.#parts.pools, pools))
       }
-      leased.add(handles)
-      return {
-        get(name) {
-          const handle = handles.get(name)
-          if (handle === undefined) throw new Error(`no upstream is named ${name}`)
-          return handle
-        },
-        activate() {
-          live = handles
-        },
-        release() {
-          leased.delete(handles)
-          for (const pool of pools) pool.release()
-        },
-      }
-    },
-    applyHealth(next) {
-      states = Map.groupBy(next, (state) => state.upstream)
-      for (const handles of leased) {
-        for (const [name, { cluster }] of handles) cluster.applyHealth(states.get(name) ?? [])
-      }
-    },
+    } catch (error) {
+      release()
+      throw error
+    }
+    this.#leased.add(handles)
+    return {
+      get(name) {
+        const handle = handles.get(name)
+        if (handle === undefined) throw new Error(`no upstream is named ${name}`)
+        return handle
+      },
+      activate: () => {
+        this.#live = handles
+      },
+      release: () => {
+        this.#leased.delete(handles)
+        release()
+      },
+    }
+  }
+
+  applyHealth(next: readonly TargetHealth[]): void {
+    this.#states = Map.groupBy(next, (state) => state.upstream)
+    for (const handles of this.#leased) {
+      for (const [name, { cluster }] of handles) cluster.applyHealth(this.#states.get(name) ?? [])
+    }
+  }
+
+  #createCluster(name: string, config: UpstreamConfig): Cluster {
+    const { clock, random, report } = this.#parts
+    const previous = this.#live.get(name)?.cluster
+    const cluster = createCluster(config, {
+      clock,
+      random,
+      onEjected: (target, untilMs) => report({ topic: 'ejected', upstream: name, target, untilMs }),
+      ...(previous === undefined ? {} : { previous }),
+    })
+    cluster.applyHealth(this.#states.get(name) ?? [])
+    return cluster
   }
 }
 

@@ -1,4 +1,5 @@
 // What an error of the upstream client means: for the client, for the health of the target, for a retry.
+import { GatewayError } from '../../contract/errors.ts'
 import { deny, type Reply } from '../../contract/reply.ts'
 import type { RetryReason } from '../../contract/snapshot.ts'
 import type { Outcome } from './cluster.ts'
@@ -24,26 +25,50 @@ const broken = deny(
   'AEGIS_UPSTREAM_BROKEN',
   'The service broke off or sent an answer that is not valid HTTP.',
 )
-const rejected = deny(
+const mismatch = deny(
   400,
   'AEGIS_BAD_REQUEST',
   'The request body does not have the length that its header gives.',
 )
+const unsendable = deny(500, 'AEGIS_INTERNAL', 'The gateway could not put the request to the service.')
+
+interface Meaning {
+  readonly outcome: Outcome
+  readonly reply: Reply
+  readonly retry: RetryReason | null
+}
+
+/**
+ * Codes whose meaning does not depend on how far the try came. The client's and our own faults are no verdict about the
+ * target ('cancelled'): else a header that cannot be sent would get healthy servers ejected.
+ */
+const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  [
+    'UND_ERR_CONNECT_TIMEOUT',
+    { outcome: 'connect-failure', reply: connectTimedOut, retry: 'connect-failure' },
+  ],
+  ['ECONNECT_TIMEOUT', { outcome: 'connect-failure', reply: connectTimedOut, retry: 'connect-failure' }],
+  ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', { outcome: 'cancelled', reply: mismatch, retry: null }],
+  ['UND_ERR_INVALID_ARG', { outcome: 'cancelled', reply: unsendable, retry: null }],
+  ['UND_ERR_NOT_SUPPORTED', { outcome: 'cancelled', reply: unsendable, retry: null }],
+  ['UND_ERR_CLOSED', { outcome: 'cancelled', reply: unsendable, retry: null }],
+  ['UND_ERR_DESTROYED', { outcome: 'cancelled', reply: unsendable, retry: null }],
+])
+const timeout: Meaning = { outcome: 'timeout', reply: timedOut, retry: null }
+const unreachable: Meaning = { outcome: 'connect-failure', reply: refused, retry: 'connect-failure' }
+const reset: Meaning = { outcome: 'reset', reply: broken, retry: 'reset-before-response' }
 
 /** `sent`: the request was handed to a connection, so that the upstream may have seen it. */
 export function explainFailure(error: Error, sent: boolean): UpstreamFailure {
   const code = (error as NodeJS.ErrnoException).code ?? ''
   const detail = `${code || error.name}: ${error.message}`
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') {
-    return { outcome: 'connect-failure', reply: connectTimedOut, retry: 'connect-failure', detail }
+  if (error instanceof GatewayError) {
+    const reply = deny(error.status, error.code, `${error.message}.`)
+    return { outcome: 'cancelled', reply, retry: null, detail }
   }
-  if (code.startsWith('AEGIS_')) return { outcome: 'cancelled', reply: broken, retry: null, detail }
-  if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
-    return { outcome: 'cancelled', reply: rejected, retry: null, detail }
-  }
-  if (!sent) return { outcome: 'connect-failure', reply: refused, retry: 'connect-failure', detail }
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-    return { outcome: 'timeout', reply: timedOut, retry: null, detail }
-  }
-  return { outcome: 'reset', reply: broken, retry: 'reset-before-response', detail }
+  const known = meanings.get(code)
+  if (known !== undefined) return { ...known, detail }
+  if (!sent) return { ...unreachable, detail }
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return { ...timeout, detail }
+  return { ...reset, detail }
 }

@@ -12,17 +12,19 @@ export class RequestBody extends Readable {
   constructor(ex: Exchange) {
     super()
     this.#ex = ex
+    // undici listens only while it sends; what breaks before or after must not end the worker.
+    this.on('error', ignore)
   }
 
   override _read(): void {
-    const { req, res } = this.#ex
+    const { req } = this.#ex
     if (this.started) {
       req.resume()
       return
     }
     this.started = true
     if (this.#ex.body.length > 0) this.push(this.#ex.body)
-    inviteBody(this.#ex, res)
+    inviteBody(this.#ex)
     req.on('data', this.#onData)
     req.on('end', this.#onEnd)
     req.on('close', this.#onClose)
@@ -59,7 +61,7 @@ export class RequestBody extends Readable {
 /** Reads at most `limitBytes` of the body into `ex.body`; `ex.bodyComplete` says whether that was all of it. */
 export function bufferBody(ex: Exchange, limitBytes: number): Promise<void> {
   const { req } = ex
-  inviteBody(ex, ex.res)
+  inviteBody(ex)
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let kept = 0
@@ -92,11 +94,13 @@ export function bufferBody(ex: Exchange, limitBytes: number): Promise<void> {
 }
 
 /** RFC 9110 section 10.1.1: the client is asked for its body only once policy has let the request pass. */
-function inviteBody(ex: Exchange, res: Exchange['res']): void {
-  if (!ex.expectsContinue) return
+function inviteBody(ex: Exchange): void {
+  if (!ex.expectsContinue || ex.answering) return
   ex.expectsContinue = false
-  res.writeContinue()
+  ex.res.writeContinue()
 }
+
+function ignore(): void {}
 
 function tooLarge(limitBytes: number): GatewayError {
   return new GatewayError(`the request body is larger than ${limitBytes} bytes`, {

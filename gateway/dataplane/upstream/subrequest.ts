@@ -26,12 +26,13 @@ async function ask(upstream: UpstreamHandle, request: Subrequest): Promise<Subre
       signal,
     })
     const text = await readLimited(body, request.maxBytes)
-    cluster.ended(endpoint, 'ok')
+    cluster.ended(endpoint, statusCode >= 502 && statusCode <= 504 ? 'status-error' : 'ok')
     return { status: statusCode, body: text }
   } catch (error) {
     const cause = error as Error
     const timedOut = signal.aborted
     cluster.ended(endpoint, timedOut ? 'timeout' : explainFailure(cause, true).outcome)
+    if (cause instanceof GatewayError) throw cause
     throw unavailable(timedOut ? `no answer within ${request.timeoutMs} ms` : cause.message, cause)
   }
 }
@@ -41,7 +42,7 @@ async function readLimited(body: AsyncIterable<Buffer>, maxBytes: number): Promi
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`)
+    if (bytes > maxBytes) throw unavailable(`the answer is larger than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
