@@ -102,14 +102,15 @@ function fixedWindow(
 /**
  * Token bucket, and leaky bucket as meter and shaper. Row: level, when it held. The level is what was taken and has
  * not leaked (been refilled) yet: the buckets are mirror images, and one that is stored as "taken" keeps its
- * count when an operator changes the limit.
+ * count when an operator changes the limit. A bucket that was made smaller is full, not in debt: nobody waits longer
+ * than an empty-handed newcomer would after filling it.
  */
 function bucket(limit: Limit, row: Float64Array, at: number, nowMs: number, taking: boolean): LimitState {
   const depth = capacityOf(limit)
   const msPerUnit = limit.windowMs / limit.limit
   const lastMs = row[at + 1] as number
   const now = Math.max(nowMs, lastMs)
-  const before = Math.max(0, (row[at] as number) - (now - lastMs) / msPerUnit)
+  const before = Math.min(depth, Math.max(0, (row[at] as number) - (now - lastMs) / msPerUnit))
   const fits = before + limit.cost <= depth + slack
   let level = before
   if (fits && taking) {

@@ -2,7 +2,7 @@
 import type { RequestView, ResponseView } from '../../gateway/contract/exchange.ts'
 import type { Plugin, Verdict } from '../../gateway/contract/plugin.ts'
 import type { PluginPorts } from '../../gateway/contract/ports.ts'
-import { answer } from '../../gateway/contract/reply.ts'
+import { answer, deny } from '../../gateway/contract/reply.ts'
 import { createOriginSet, type OriginSet } from './origin.ts'
 import type { CorsConfig, CorsSettings } from './schema.ts'
 
@@ -29,6 +29,7 @@ export function createCors(config: CorsConfig, ports: Pick<PluginPorts, 'slot'>)
 
   return {
     onRequest(ex): Verdict {
+      if (ex.header('upgrade')?.toLowerCase() === 'websocket') return refuseForeignSocket(ex, pickPolicy(ex))
       if (ex.method !== 'OPTIONS') return undefined
       const origin = ex.header('origin')
       if (origin === undefined || ex.header('access-control-request-method') === undefined) return undefined
@@ -43,6 +44,16 @@ export function createCors(config: CorsConfig, ports: Pick<PluginPorts, 'slot'>)
       mark(ex, pickPolicy(ex))
     },
   }
+}
+
+/**
+ * Browsers send cookies with a WebSocket handshake from any page and ask nobody first (cross-site WebSocket hijacking,
+ * RFC 6455 section 10.2), so the origin is judged here. Clients that are no browsers send none.
+ */
+function refuseForeignSocket(ex: RequestView, policy: Policy): Verdict {
+  const origin = ex.header('origin')
+  if (origin === undefined || policy.origins.any || policy.origins.has(origin)) return undefined
+  return deny(403, 'AEGIS_ORIGIN_DENIED', 'WebSockets are not opened for pages of this origin.')
 }
 
 function compilePolicy(settings: CorsSettings): Policy {

@@ -159,6 +159,14 @@ function testAlgorithm(open: OpenStore, kind: Kind): void {
     assert.deepEqual([lower.allowed, lower.remaining], [false, 0])
   })
 
+  it('makes nobody pay a debt when the limit is lowered', async ({ store }) => {
+    for (let i = 0; i < 100; i++) await takeOne(store, checkOf({ ...kind, limit: 100 }))
+    const check = checkOf({ ...kind, limit: 2 })
+    const refused = await takeOne(store, check)
+    assert.equal(refused.allowed, false)
+    assert.ok(refused.retryAfterMs <= check.windowMs)
+  })
+
   it('neither locks out nor gives away when the clock is set back', async ({ store, advance }) => {
     const check = checkOf({ ...kind, limit: 4 })
     await advance(500_000)

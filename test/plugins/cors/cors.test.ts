@@ -272,3 +272,14 @@ describe('the config', () => {
     }
   })
 })
+
+test('refuses a WebSocket handshake of a page that is not allowed (cross-site WebSocket hijacking)', () => {
+  const handshake = (origin?: string) =>
+    createView({ requestHeaders: { upgrade: 'WebSocket', ...(origin === undefined ? {} : { origin }) } })
+  const config = { origins: ['https://app.example.com'] }
+  assert.equal(run(config, handshake('https://evil.example'))?.status, 403)
+  assert.equal(run(config, handshake('null'))?.code, 'AEGIS_ORIGIN_DENIED')
+  assert.equal(run(config, handshake('https://app.example.com')), undefined)
+  assert.equal(run(config, handshake()), undefined)
+  assert.equal(run({}, handshake('https://evil.example')), undefined)
+})
