@@ -1,0 +1,123 @@
+// Snapshots, runtimes and exchanges for the tests of this folder.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Plugin, PluginDefinition } from '../../../gateway/contract/plugin.ts'
+import type { PluginEntry, PluginScope, Snapshot } from '../../../gateway/contract/snapshot.ts'
+import type { Instance } from '../../../gateway/dataplane/chain.ts'
+import { Exchange } from '../../../gateway/dataplane/exchange.ts'
+import { createPeers } from '../../../gateway/dataplane/peers.ts'
+import type { Runtime } from '../../../gateway/dataplane/runtime.ts'
+
+export function createSnapshot(over: Partial<Snapshot> = {}): Snapshot {
+  return {
+    version: 1,
+    gateway: {
+      listeners: [],
+      workers: 1,
+      admin: { host: '127.0.0.1', port: 0, tokens: [] },
+      trustedProxies: [],
+      limits: {
+        headerBytes: 16_384,
+        headerCount: 100,
+        urlBytes: 8_192,
+        bodyBytes: 1_000,
+        connections: 0,
+        connectionsPerIp: 0,
+        requestsPerConnection: 0,
+      },
+      timeouts: { headersMs: 10_000, requestMs: 60_000, idleMs: 75_000, drainTimeoutMs: 30_000 },
+      log: { level: 'silent', access: 'off', file: null, rotateBytes: 1, rotateKeep: 1 },
+      stateDir: '/nowhere',
+      demo: null,
+    },
+    tenancy: { baseDomains: [], unknownTenant: 404 },
+    tenants: [],
+    plans: {},
+    upstreams: {},
+    routes: [],
+    plugins: [],
+    ...over,
+  }
+}
+
+/** `logged` gets the messages of the worker's log. */
+export function createFakeRuntime(logged: string[] = [], over: Partial<Runtime> = {}): Runtime {
+  const log = (_: Record<string, unknown>, message: string) => void logged.push(message)
+  return {
+    snapshot: createSnapshot(),
+    peers: createPeers([]),
+    slotCount: 4,
+    log: { debug: log, info: log, warn: log, error: log },
+    draining: () => false,
+    begin() {},
+    end() {},
+    ...over,
+  } as Runtime
+}
+
+export interface FakeRequest {
+  readonly method?: string
+  readonly url?: string
+  /** Flat list. */
+  readonly rawHeaders?: readonly string[]
+}
+
+/** An exchange without a socket, for what only reads the request. */
+export function createExchange(request: FakeRequest = {}, runtime = createFakeRuntime()): Exchange {
+  const rawHeaders = request.rawHeaders ?? []
+  const headers: Record<string, string> = {}
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase()
+    const value = rawHeaders[i + 1] as string
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
+  }
+  const req = {
+    method: request.method ?? 'GET',
+    url: request.url ?? '/',
+    rawHeaders,
+    headers,
+    httpVersionMinor: 1,
+  }
+  return new Exchange(
+    {
+      req: req as unknown as IncomingMessage,
+      res: {} as ServerResponse,
+      tunnel: null,
+      expectsContinue: false,
+      localPort: '8000',
+    },
+    runtime,
+  )
+}
+
+export function createEntry(id: string, scope: Partial<PluginScope> = {}, plugin = 'p'): PluginEntry {
+  return {
+    id,
+    plugin,
+    enabled: true,
+    scope: { routes: [], tenants: [], plans: [], ...scope },
+    config: {},
+  }
+}
+
+export function createInstance(
+  entry: PluginEntry,
+  plugin: Plugin,
+  definition: Partial<PluginDefinition> = {},
+): Instance {
+  return {
+    entry,
+    plugin,
+    definition: {
+      name: entry.plugin,
+      schema: {} as never,
+      onFailure: 'deny',
+      create: () => plugin,
+      ...definition,
+    },
+  }
+}
+
+/** Ids of the instances that the exchange entered. */
+export function entered(ex: Exchange): string[] {
+  return ex.entered.map((one) => one.entry.id)
+}
