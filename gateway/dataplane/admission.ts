@@ -19,6 +19,7 @@ interface Framing {
   codings: number
   coding: string
   expects: boolean
+  upgrades: boolean
   proto: boolean
 }
 
@@ -35,7 +36,12 @@ export function admit(ex: Exchange): Reply | undefined {
     const detail = `${ex.method} is not served here.`
     return refuse(ex, 405, 'AEGIS_METHOD_NOT_ALLOWED', detail, ['allow', servedMethods])
   }
+  if (ex.req.httpVersionMajor !== 1 || ex.req.httpVersionMinor > 1) {
+    return refuse(ex, 505, 'AEGIS_HTTP_VERSION', 'Only HTTP/1.1 and HTTP/1.0 are served here.')
+  }
   const framing = readFraming(raw)
+  // node's parser gives up on what follows a request that asks for an upgrade, also where none is made.
+  if (framing.upgrades) ex.lastOnConnection = true
   return (
     checkFraming(ex, framing) ??
     checkExpectation(ex, framing) ??
@@ -60,6 +66,7 @@ function readFraming(raw: readonly string[]): Framing {
     codings: 0,
     coding: '',
     expects: false,
+    upgrades: false,
     proto: false,
   }
   for (let i = 0; i < raw.length; i += 2) {
@@ -75,8 +82,11 @@ function readFraming(raw: readonly string[]): Framing {
       case 6:
         if (name.toLowerCase() === 'expect') framing.expects = true
         break
+      case 7:
+        if (name.toLowerCase() === 'upgrade') framing.upgrades = true
+        break
       case 9:
-        if (name === '__proto__') framing.proto = true
+        if (name.toLowerCase() === '__proto__') framing.proto = true
         break
       case 14:
         if (name.toLowerCase() === 'content-length') {

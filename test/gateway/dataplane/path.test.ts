@@ -133,10 +133,10 @@ function assertCanonical(target: string, path: string): void {
   assert.ok(!path.includes('//'), about)
   assert.ok(!path.split('/').some((segment) => segment === '.' || segment === '..'), about)
   assert.match(path, /^[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*$/, about)
-  for (const [escape] of path.matchAll(/%.{0,2}/g)) {
-    assert.match(escape, /^%[0-9A-F]{2}$/, about)
+  for (const [triple] of path.matchAll(/%.{0,2}/g)) {
+    assert.match(triple, /^%[0-9A-F]{2}$/, about)
     assert.doesNotMatch(
-      String.fromCharCode(Number.parseInt(escape.slice(1), 16)),
+      String.fromCharCode(Number.parseInt(triple.slice(1), 16)),
       /[A-Za-z0-9\-._~/\\]/,
       about,
     )
