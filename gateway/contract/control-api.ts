@@ -117,6 +117,7 @@ export interface ControlApi {
   /** Prometheus text format 0.0.4, merged over workers. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
   ready(): { readonly ready: boolean; readonly reasons: readonly string[] }
+  /** Oldest first. */
   audit(): readonly AuditEntry[]
   /** Adds an entry for what is not an edit (cache purges, limit resets). */
   record(entry: Omit<AuditEntry, 'at'>): void

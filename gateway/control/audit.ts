@@ -6,7 +6,7 @@ import type { Clock, Logger } from '../contract/ports.ts'
 
 export interface Audit {
   add(entry: Omit<AuditEntry, 'at'>): void
-  /** Newest first. */
+  /** Oldest first, also within one millisecond. */
   list(): readonly AuditEntry[]
   /** Resolves when all entries so far are on disk, or could not be written. */
   flush(): Promise<void>
@@ -35,7 +35,7 @@ export async function createAudit(file: string, clock: Clock, log: Logger): Prom
           warned = true
         })
     },
-    list: () => [...entries].reverse(),
+    list: () => [...entries],
     flush: () => writing,
   }
 }
