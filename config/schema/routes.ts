@@ -118,6 +118,10 @@ const upstream = Type.Object(
     retry,
     breaker,
     timeouts,
+    transport: oneOf(['http1', 'undici'], {
+      default: 'http1',
+      description: 'How requests go up: our own lean HTTP/1.1 client, or undici. TLS always goes by undici.',
+    }),
     preserveHost: Type.Boolean({
       default: false,
       description: "true: the client's Host is sent up; false: the target's.",

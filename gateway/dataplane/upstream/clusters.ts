@@ -1,18 +1,17 @@
 // All upstreams of a worker by name, over the life of configs. Worker thread; leased by runtime.ts.
-import type { Pool } from 'undici'
 import type { Clock } from '../../contract/ports.ts'
 import type { Report, TargetHealth } from '../../contract/protocol.ts'
 import type { UpstreamConfig } from '../../contract/snapshot.ts'
 import { type Cluster, createCluster } from './cluster.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { PoolLease, Pools } from './pools.ts'
+import type { PoolLease, Pools, TargetPool } from './pools.ts'
 
 /** One upstream as a runtime sees it. */
 export interface UpstreamHandle {
   readonly name: string
   readonly config: UpstreamConfig
   readonly cluster: Cluster
-  poolOf(endpoint: Endpoint): Pool
+  poolOf(endpoint: Endpoint): TargetPool
   /** What goes into Host for that endpoint. */
   hostOf(endpoint: Endpoint): string
 }
@@ -107,13 +106,13 @@ class WorkerClusters implements Clusters {
 }
 
 function createHandle(name: string, cluster: Cluster, pools: Pools, leases: PoolLease[]): UpstreamHandle {
-  const byUrl = new Map<string, { pool: Pool; host: string }>()
+  const byUrl = new Map<string, { pool: TargetPool; host: string }>()
   for (const { url } of cluster.config.targets) {
     const lease = pools.lease(url, cluster.config)
     leases.push(lease)
     byUrl.set(url, { pool: lease.pool, host: new URL(url).host })
   }
-  const of = (endpoint: Endpoint) => byUrl.get(endpoint.url) as { pool: Pool; host: string }
+  const of = (endpoint: Endpoint) => byUrl.get(endpoint.url) as { pool: TargetPool; host: string }
   return {
     name,
     config: cluster.config,

@@ -48,11 +48,23 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
     { outcome: 'connect-failure', reply: connectTimedOut, retry: 'connect-failure' },
   ],
   ['ECONNECT_TIMEOUT', { outcome: 'connect-failure', reply: connectTimedOut, retry: 'connect-failure' }],
+  [
+    'UPSTREAM_CONNECT_TIMEOUT',
+    { outcome: 'connect-failure', reply: connectTimedOut, retry: 'connect-failure' },
+  ],
+  ['UPSTREAM_REQUEST_INVALID', { outcome: 'cancelled', reply: unsendable, retry: null }],
   ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', { outcome: 'cancelled', reply: mismatch, retry: null }],
   ['UND_ERR_INVALID_ARG', { outcome: 'cancelled', reply: unsendable, retry: null }],
   ['UND_ERR_NOT_SUPPORTED', { outcome: 'cancelled', reply: unsendable, retry: null }],
   ['UND_ERR_CLOSED', { outcome: 'cancelled', reply: unsendable, retry: null }],
   ['UND_ERR_DESTROYED', { outcome: 'cancelled', reply: unsendable, retry: null }],
+])
+/** While the upstream had the request. */
+const timeouts: ReadonlySet<string> = new Set([
+  'UPSTREAM_HEADERS_TIMEOUT',
+  'UPSTREAM_BODY_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
 ])
 const timeout: Meaning = { outcome: 'timeout', reply: timedOut, retry: null }
 const unreachable: Meaning = { outcome: 'connect-failure', reply: refused, retry: 'connect-failure' }
@@ -69,6 +81,6 @@ export function explainFailure(error: Error, sent: boolean): UpstreamFailure {
   const known = meanings.get(code)
   if (known !== undefined) return { ...known, detail }
   if (!sent) return { ...unreachable, detail }
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return { ...timeout, detail }
+  if (timeouts.has(code)) return { ...timeout, detail }
   return { ...reset, detail }
 }

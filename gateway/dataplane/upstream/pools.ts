@@ -1,10 +1,21 @@
 // Connection pools to targets, shared by all configs that name the same target with the same settings, so that a
 // reload never touches a socket it need not. Worker thread; used by clusters.ts.
-import { Pool } from 'undici'
+import { type Dispatcher, Pool } from 'undici'
 import type { UpstreamConfig } from '../../contract/snapshot.ts'
+import { Http1Client } from '../http1/client.ts'
+import { Deadlines } from '../http1/deadlines.ts'
+import type { Http1Request } from '../http1/request-head.ts'
+
+/** Connections to one target. */
+export interface TargetPool {
+  /** Streams a request of a client through; false: it waits for a free connection. */
+  dispatch(request: Http1Request, handler: Dispatcher.DispatchHandler): boolean
+  /** undici, for the gateway's own questions. */
+  readonly questions: Dispatcher
+}
 
 export interface PoolLease {
-  readonly pool: Pool
+  readonly pool: TargetPool
   release(): void
 }
 
@@ -14,15 +25,22 @@ export interface Pools {
 
 /** Response heads larger than this are refused: 64 KiB is four times what we take from clients. */
 const responseHeaderBytes = 65_536
+const keepAliveMs = 30_000
+
+interface OpenPool extends TargetPool {
+  close(): Promise<unknown>
+}
 
 export function createPools(): Pools {
-  const open = new Map<string, { pool: Pool; leases: number }>()
+  const open = new Map<string, { pool: OpenPool; leases: number }>()
+  const deadlines = new Deadlines()
   return {
-    lease(origin, { timeouts, breaker }) {
-      const key = JSON.stringify([origin, timeouts, breaker.maxConnections])
+    lease(origin, config) {
+      const { timeouts, breaker, transport } = config
+      const key = JSON.stringify([origin, timeouts, breaker.maxConnections, transport])
       let held = open.get(key)
       if (held === undefined) {
-        held = { pool: createPool(origin, timeouts, breaker.maxConnections), leases: 0 }
+        held = { pool: createPool(origin, config, deadlines), leases: 0 }
         open.set(key, held)
       }
       held.leases += 1
@@ -41,15 +59,38 @@ export function createPools(): Pools {
   }
 }
 
-function createPool(origin: string, timeouts: UpstreamConfig['timeouts'], connections: number): Pool {
+function createPool(origin: string, config: UpstreamConfig, deadlines: Deadlines): OpenPool {
+  const questions = createUndiciPool(origin, config)
+  if (config.transport === 'undici' || !origin.startsWith('http://')) {
+    return {
+      questions,
+      dispatch: (request, handler) =>
+        questions.dispatch({ ...request, headers: [...request.headers] }, handler),
+      close: () => questions.close(),
+    }
+  }
+  const client = new Http1Client({
+    origin,
+    connections: config.breaker.maxConnections,
+    timeouts: { ...config.timeouts, keepAliveMs },
+    deadlines,
+  })
+  return {
+    questions,
+    dispatch: (request, handler) => client.dispatch(request, handler),
+    close: () => Promise.all([client.close(), questions.close()]),
+  }
+}
+
+function createUndiciPool(origin: string, { timeouts, breaker }: UpstreamConfig): Pool {
   return new Pool(origin, {
-    connections,
+    connections: breaker.maxConnections,
     // One request at a time on a connection: a slow answer never holds up another tenant's.
     pipelining: 1,
     connect: { timeout: timeouts.connectMs },
     headersTimeout: timeouts.headersMs,
     bodyTimeout: timeouts.bodyIdleMs,
-    keepAliveTimeout: 30_000,
+    keepAliveTimeout: keepAliveMs,
     maxHeaderSize: responseHeaderBytes,
     maxResponseSize: -1,
   })

@@ -18,7 +18,7 @@ async function ask(upstream: UpstreamHandle, request: Subrequest): Promise<Subre
   cluster.began(endpoint)
   const signal = AbortSignal.timeout(request.timeoutMs)
   try {
-    const { statusCode, body } = await upstream.poolOf(endpoint).request({
+    const { statusCode, body } = await upstream.poolOf(endpoint).questions.request({
       method: request.method as 'POST',
       path: request.path,
       headers: [...request.headers, 'host', upstream.hostOf(endpoint)],

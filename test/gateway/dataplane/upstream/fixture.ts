@@ -17,6 +17,7 @@ export function createUpstream(
     retry: { attempts: 2, budgetPercent: 20, on: ['connect-failure'] },
     breaker: { maxConnections: 1000, maxPending: 1000, errorPercent: 0 },
     timeouts: { connectMs: 1000, headersMs: 1000, bodyIdleMs: 1000 },
+    transport: 'http1',
     preserveHost: false,
     ...over,
   }

@@ -1,0 +1,42 @@
+// Time-outs of connections by one coarse timer per worker: setting one is a store, not a timer. Worker thread.
+
+/** Something that must not take longer than until `deadlineMs` on the clock of its Deadlines; 0 is no limit. */
+export interface Limited {
+  deadlineMs: number
+  onDeadline(): void
+}
+
+const tickMs = 100
+
+export class Deadlines {
+  readonly #watched = new Set<Limited>()
+  #timer: NodeJS.Timeout | null = null
+  /** Advances by ticks while something is watched; a deadline is late by two ticks at the most. */
+  nowMs = performance.now()
+
+  watch(one: Limited): void {
+    this.#watched.add(one)
+    if (this.#timer !== null) return
+    this.nowMs = performance.now()
+    this.#timer = setInterval(() => this.#tick(), tickMs)
+    // It must not keep a process alive that has nothing else to do.
+    this.#timer.unref()
+  }
+
+  unwatch(one: Limited): void {
+    this.#watched.delete(one)
+    if (this.#watched.size > 0 || this.#timer === null) return
+    clearInterval(this.#timer)
+    this.#timer = null
+  }
+
+  #tick(): void {
+    this.nowMs = performance.now()
+    for (const one of this.#watched) {
+      if (one.deadlineMs !== 0 && one.deadlineMs <= this.nowMs) {
+        one.deadlineMs = 0
+        one.onDeadline()
+      }
+    }
+  }
+}

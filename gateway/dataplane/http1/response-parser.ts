@@ -1,0 +1,360 @@
+// A strict HTTP/1.1 response parser (RFC 9112). What two parsers could read in two ways is refused: the connection is
+// then given up, so that no byte of it can be taken for another tenant's answer. Worker thread; used by connection.ts.
+
+/** Called back while a chunk is parsed; must not throw. */
+export interface ResponseSink {
+  /** `headers`: flat list of names and values, latin1. Status 1xx are followed by another head. */
+  onHead(status: number, headers: string[]): void
+  onBody(bytes: Buffer): void
+  /** The parser takes no more bytes until the next `expect`. */
+  onComplete(): void
+}
+
+export class ResponseError extends Error {
+  readonly code = 'UPSTREAM_PROTOCOL'
+}
+
+const headLimitBytes = 65_536
+const headerLimit = 256
+/** A chunk-size line with extensions; nobody sends any. */
+const sizeLineLimitBytes = 256
+const endOfHead = Buffer.from('\r\n\r\n')
+const endOfLine = Buffer.from('\r\n')
+const nothing = Buffer.alloc(0)
+
+const State = {
+  idle: 0,
+  head: 1,
+  fixed: 2,
+  size: 3,
+  data: 4,
+  dataEnd: 5,
+  trailers: 6,
+  untilClose: 7,
+} as const
+type State = (typeof State)[keyof typeof State]
+
+export class ResponseParser {
+  readonly #sink: ResponseSink
+  #state: State = State.idle
+  /** An unfinished head or line of an earlier chunk. */
+  #partial: Buffer = nothing
+  /** Bytes of the body, or of its present chunk, that are still to come. */
+  #left = 0
+  #headRequest = false
+  #trailerBytes = 0
+  #keepAlive = false
+  /** True while nothing speaks against another request on this connection. */
+  reusable = true
+  /** How long the peer said it keeps an idle connection, less a second for the way. */
+  keepAliveMs = Number.POSITIVE_INFINITY
+  /** Stops `execute` before the next callback; what was not parsed is what it returns. */
+  paused = false
+
+  constructor(sink: ResponseSink) {
+    this.#sink = sink
+  }
+
+  /** Before each request. */
+  expect(method: string): void {
+    this.#state = State.head
+    this.#headRequest = method === 'HEAD'
+  }
+
+  /** Parses; returns the bytes that a pause left over. Throws a ResponseError on what is not a valid response. */
+  execute(input: Buffer): Buffer {
+    let chunk = input
+    if (this.#partial.length > 0) {
+      chunk = Buffer.concat([this.#partial, input])
+      this.#partial = nothing
+    }
+    let at = 0
+    while (at < chunk.length) {
+      if (this.paused) return chunk.subarray(at)
+      const next = this.#step(chunk, at)
+      if (next < 0) {
+        this.#partial = chunk.subarray(at)
+        return nothing
+      }
+      at = next
+    }
+    return nothing
+  }
+
+  /** The peer closed its side. Throws unless that is where the body ends. */
+  finish(): void {
+    if (this.#state === State.idle) return
+    if (this.#state !== State.untilClose)
+      throw new ResponseError('the connection ended before the answer did')
+    this.#complete()
+  }
+
+  /** Where parsing goes on; -1 when more bytes are needed first. */
+  #step(chunk: Buffer, at: number): number {
+    switch (this.#state) {
+      case State.head:
+        return this.#readHead(chunk, at)
+      case State.fixed:
+      case State.data:
+        return this.#readBody(chunk, at)
+      case State.size:
+        return this.#readSize(chunk, at)
+      case State.dataEnd:
+        return this.#readDataEnd(chunk, at)
+      case State.trailers:
+        return this.#readTrailer(chunk, at)
+      case State.untilClose:
+        this.#sink.onBody(at === 0 ? chunk : chunk.subarray(at))
+        return chunk.length
+      default:
+        throw new ResponseError('bytes came that no request asked for')
+    }
+  }
+
+  #readHead(chunk: Buffer, at: number): number {
+    const end = chunk.indexOf(endOfHead, at)
+    if (end < 0) {
+      if (chunk.length - at > headLimitBytes) throw new ResponseError('the head of the answer is too large')
+      refuseBareLineFeed(chunk, at)
+      return -1
+    }
+    if (end - at > headLimitBytes) throw new ResponseError('the head of the answer is too large')
+    const after = end + 4
+    const text = chunk.toString('latin1', at, end)
+    const firstEnd = text.indexOf('\r\n')
+    const { status, old } = parseStatusLine(firstEnd < 0 ? text : text.slice(0, firstEnd))
+    const headers = firstEnd < 0 ? [] : parseHeaders(text, firstEnd + 2)
+    this.#frame(status, old, headers, after < chunk.length)
+    return after
+  }
+
+  /** RFC 9112 section 6.3. `more`: bytes follow the head in this chunk. */
+  #frame(status: number, old: boolean, headers: string[], more: boolean): void {
+    const { length, chunked, close, keepAlive, idleSeconds } = readFraming(headers, old)
+    if (status < 200) {
+      if (status === 101) throw new ResponseError('the upstream switches protocols without being asked')
+      this.#sink.onHead(status, headers)
+      return
+    }
+    this.#keepAlive = old ? keepAlive : !close
+    if (idleSeconds >= 0) this.keepAliveMs = Math.max(0, idleSeconds - 1) * 1_000
+    const bodiless = this.#headRequest || status === 204 || status === 304
+    this.#state =
+      bodiless || length === 0
+        ? State.idle
+        : chunked
+          ? State.size
+          : length > 0
+            ? State.fixed
+            : State.untilClose
+    this.#left = length
+    this.#trailerBytes = 0
+    if (this.#state === State.untilClose) this.reusable = false
+    if (this.#state !== State.idle) return this.#sink.onHead(status, headers)
+    if (more) this.reusable = false
+    this.#sink.onHead(status, headers)
+    this.#complete()
+  }
+
+  #readBody(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + this.#left)
+    this.#left -= end - at
+    if (this.#left > 0) {
+      this.#sink.onBody(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end))
+      return end
+    }
+    const last = this.#state === State.fixed
+    if (last && end < chunk.length) this.reusable = false
+    this.#state = last ? State.idle : State.dataEnd
+    this.#sink.onBody(chunk.subarray(at, end))
+    if (last) this.#complete()
+    return end
+  }
+
+  /** RFC 9112 section 7.1: hexadecimal digits, extensions that are passed over, CRLF. */
+  #readSize(chunk: Buffer, at: number): number {
+    const end = chunk.indexOf(endOfLine, at)
+    if (end < 0) {
+      if (chunk.length - at > sizeLineLimitBytes) throw new ResponseError('a chunk-size line is too long')
+      refuseBareLineFeed(chunk, at)
+      return -1
+    }
+    if (end - at > sizeLineLimitBytes) throw new ResponseError('a chunk-size line is too long')
+    this.#left = parseChunkSize(chunk.toString('latin1', at, end))
+    this.#state = this.#left === 0 ? State.trailers : State.data
+    return end + 2
+  }
+
+  #readDataEnd(chunk: Buffer, at: number): number {
+    if (chunk.length - at < 2) {
+      if (chunk[at] !== 13) throw new ResponseError('a chunk is longer than it said')
+      return -1
+    }
+    if (chunk[at] !== 13 || chunk[at + 1] !== 10) throw new ResponseError('a chunk is longer than it said')
+    this.#state = State.size
+    return at + 2
+  }
+
+  /** Trailers are checked and dropped: they never become headers. */
+  #readTrailer(chunk: Buffer, at: number): number {
+    const end = chunk.indexOf(endOfLine, at)
+    if (end < 0) {
+      if (chunk.length - at > headLimitBytes) throw new ResponseError('the trailers are too large')
+      refuseBareLineFeed(chunk, at)
+      return -1
+    }
+    this.#trailerBytes += end - at
+    if (this.#trailerBytes > headLimitBytes) throw new ResponseError('the trailers are too large')
+    if (end > at) {
+      parseHeaders(chunk.toString('latin1', at, end), 0)
+      return end + 2
+    }
+    this.#state = State.idle
+    if (end + 2 < chunk.length) this.reusable = false
+    this.#complete()
+    return end + 2
+  }
+
+  #complete(): void {
+    this.#state = State.idle
+    if (!this.#keepAlive) this.reusable = false
+    this.#sink.onComplete()
+  }
+}
+
+/** RFC 9112 section 4: HTTP/1.x, three digits; an empty reason may lack its space. */
+function parseStatusLine(line: string): { status: number; old: boolean } {
+  const minor = line.charCodeAt(7)
+  const status =
+    (line.charCodeAt(9) - 48) * 100 + (line.charCodeAt(10) - 48) * 10 + (line.charCodeAt(11) - 48)
+  const shaped =
+    line.startsWith('HTTP/1.') &&
+    (minor === 48 || minor === 49) &&
+    line.charCodeAt(8) === 32 &&
+    isDigit(line.charCodeAt(9)) &&
+    isDigit(line.charCodeAt(10)) &&
+    isDigit(line.charCodeAt(11)) &&
+    (line.length === 12 || line.charCodeAt(12) === 32)
+  if (!shaped || status < 100 || status > 599) throw new ResponseError('the status line is not valid')
+  refuseControls(line, 12)
+  return { status, old: minor === 48 }
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57
+}
+
+/** RFC 9110 section 5.6.2: the characters of a token. */
+const tokens = createTokenTable()
+
+function createTokenTable(): Uint8Array {
+  const table = new Uint8Array(256)
+  const chars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+  for (const char of chars) table[char.charCodeAt(0)] = 1
+  return table
+}
+
+/** Lines of `name: value` from `start` on, without the empty line. */
+function parseHeaders(text: string, start: number): string[] {
+  const headers: string[] = []
+  let at = start
+  while (at < text.length) {
+    const found = text.indexOf('\r\n', at)
+    const end = found < 0 ? text.length : found
+    if (headers.length >= headerLimit * 2) throw new ResponseError('the answer has too many headers')
+    let colon = at
+    while (colon < end && tokens[text.charCodeAt(colon)] === 1) colon += 1
+    // Also refuses obs-fold and white space before the colon (RFC 9112 section 5.1).
+    if (colon === at || text.charCodeAt(colon) !== 58) throw new ResponseError('a header name is not valid')
+    headers.push(text.slice(at, colon), readValue(text, colon + 1, end))
+    at = end + 2
+  }
+  return headers
+}
+
+function readValue(text: string, from: number, to: number): string {
+  let start = from
+  let end = to
+  while (start < end && isBlank(text.charCodeAt(start))) start += 1
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i)
+    if ((code < 32 && code !== 9) || code === 127)
+      throw new ResponseError('a header value holds a control character')
+  }
+  return text.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9
+}
+
+function refuseControls(text: string, from: number): void {
+  for (let i = from; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if ((code < 32 && code !== 9) || code === 127) throw new ResponseError('the status line is not valid')
+  }
+}
+
+/** A lone line feed would be a line's end to a lenient reader: no use in waiting for more. */
+function refuseBareLineFeed(chunk: Buffer, from: number): void {
+  let at = chunk.indexOf(10, from)
+  while (at >= 0) {
+    if (at === from || chunk[at - 1] !== 13) throw new ResponseError('a line ends without a carriage return')
+    at = chunk.indexOf(10, at + 1)
+  }
+}
+
+interface Framing {
+  /** Content-Length; -1 when there is none. */
+  length: number
+  chunked: boolean
+  close: boolean
+  keepAlive: boolean
+  /** `timeout` of a Keep-Alive header; -1 when there is none. */
+  idleSeconds: number
+}
+
+const lengthPattern = /^(?:0|[1-9][0-9]{0,15})$/
+
+function readFraming(headers: readonly string[], old: boolean): Framing {
+  const framing: Framing = { length: -1, chunked: false, close: false, keepAlive: false, idleSeconds: -1 }
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    const value = headers[i + 1] as string
+    if (name.length === 14 && name.toLowerCase() === 'content-length') {
+      if (framing.length >= 0) throw new ResponseError('the answer has more than one Content-Length')
+      if (!lengthPattern.test(value)) throw new ResponseError('Content-Length is not a plain number')
+      framing.length = Number(value)
+    } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      if (framing.chunked) throw new ResponseError('the answer has more than one Transfer-Encoding')
+      if (old || value.toLowerCase() !== 'chunked')
+        throw new ResponseError('the transfer coding is not chunked')
+      framing.chunked = true
+    } else if (name.length === 10 && name.toLowerCase() === 'connection') {
+      const options = value
+        .toLowerCase()
+        .split(',')
+        .map((option) => option.trim())
+      if (options.includes('close')) framing.close = true
+      if (options.includes('keep-alive')) framing.keepAlive = true
+    } else if (name.length === 10 && name.toLowerCase() === 'keep-alive') {
+      const timeout = /\btimeout=([0-9]{1,6})\b/.exec(value)
+      if (timeout !== null) framing.idleSeconds = Number(timeout[1])
+    }
+  }
+  if (framing.chunked && framing.length >= 0) {
+    throw new ResponseError('the answer has both Content-Length and Transfer-Encoding')
+  }
+  return framing
+}
+
+/** RFC 9112 section 7.1: at most 13 digits, so that the number is exact; extensions are checked and passed over. */
+const sizeLine =
+  /^([0-9a-fA-F]{1,13})(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"[^"\\\x00-\x08\x0a-\x1f]*"))?)*$/
+
+function parseChunkSize(line: string): number {
+  const size = sizeLine.exec(line)
+  if (size === null) throw new ResponseError('a chunk-size line is not valid')
+  return Number.parseInt(size[1] as string, 16)
+}
