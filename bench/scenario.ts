@@ -1,20 +1,51 @@
-// What a scenario is: something on the way to the upstream whose cost per request is measured.
+// The words of the bench: a gateway is what is measured, a scenario is the load and what is read off, a turn is one
+// measurement of one gateway.
+import type { Upstream } from './upstream.ts'
 
-export interface Bench {
-  /** Origin of the upstream. */
-  readonly upstream: string
-  /** Core of the process that is measured. */
-  readonly core: number
+/** Cores of the two sides: what is measured has one of its own. */
+export const gatewayCore = 0
+export const loadCore = 1
+
+export interface Gateway {
+  /** As chosen by `--gateways`, and in the tables. */
+  readonly name: string
+  /** `directory` is the gateway's own and is removed after the bench. */
+  start(upstream: Upstream, directory: string): Promise<Running>
 }
 
-export interface Subject {
+export interface Running {
+  /** The root of the tree of processes whose CPU time and memory are counted. */
   readonly pid: number
-  readonly url: string
+  readonly origin: string
+  /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
+/** What one turn gave; `cost` is what ratios are made of. Any error makes the turn worthless, and is shown. */
+export interface Figures {
+  readonly cost: number
+  readonly perSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly errors: number
+}
+
+export interface Turn {
+  readonly running: Running
+  readonly upstream: Upstream
+  readonly seconds: number
+  /** Counts all turns of the scenario, warm-ups too. */
+  readonly number: number
+}
+
 export interface Scenario {
+  /** As chosen by `--scenarios`, and in the tables. */
   readonly name: string
-  start(bench: Bench): Promise<Subject>
+  readonly about: string
+  /** Unit of `cost`. */
+  readonly unit: string
+  /** The first one is the yardstick of the ratios. */
+  readonly gateways: readonly Gateway[]
+  measure(turn: Turn): Promise<Figures>
 }

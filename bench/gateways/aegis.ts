@@ -1,0 +1,119 @@
+// Aegis on configs written for the bench: without plugins, and with the whole chain.
+import { writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort, startProgram } from '../process.ts'
+import { type Gateway, gatewayCore, loadCore } from '../scenario.ts'
+import { chainHeaders, host, issuer, secret, tenantId } from '../tokens.ts'
+import { paths, type Upstream } from '../upstream.ts'
+
+export interface AegisOptions {
+  readonly name?: string
+  readonly workers?: number
+  /** Routes and tenants besides the one that is asked for. */
+  readonly others?: number
+  /** Root of the checkout that runs; this one when left out. */
+  readonly tree?: string
+  /** Flags of node. */
+  readonly nodeFlags?: readonly string[]
+  /** Addresses of the upstream; the bench's own when left out. */
+  readonly target?: string
+}
+
+interface Chain {
+  readonly plugins: readonly object[]
+  /** What the routes ask for. */
+  readonly route: object
+  readonly headers: () => Readonly<Record<string, string>>
+}
+
+const thisTree = fileURLToPath(new URL('../..', import.meta.url))
+/** Counting costs the same whatever the limit is; a 429 costs less than a request that is served. */
+const neverReached = 1_000_000_000
+
+export const wholeChain: readonly object[] = [
+  { id: 'request-id', plugin: 'request-id' },
+  { id: 'cors', plugin: 'cors' },
+  { id: 'jwt', plugin: 'jwt', config: { issuers: [{ issuer, algorithms: ['HS256'], secret }] } },
+  { id: 'tenant', plugin: 'tenant' },
+  { id: 'rbac', plugin: 'rbac' },
+  {
+    id: 'rate-limit',
+    plugin: 'rate-limit',
+    config: { limits: [{ name: 'per-user', key: ['user'], limit: neverReached, burst: neverReached }] },
+  },
+  { id: 'observability', plugin: 'observability' },
+]
+
+export function aegisNoPlugins(options: AegisOptions = {}): Gateway {
+  return toGateway(
+    { name: 'aegis-no-plugins', ...options },
+    { plugins: [], route: { auth: 'none' }, headers: () => ({}) },
+  )
+}
+
+export function aegisFullChain(options: AegisOptions = {}): Gateway {
+  const route = { permission: { resource: 'items', action: '{method}' } }
+  return toGateway(
+    { name: 'aegis-full-chain', ...options },
+    { plugins: wholeChain, route, headers: chainHeaders },
+  )
+}
+
+function toGateway(options: AegisOptions & { readonly name: string }, chain: Chain): Gateway {
+  const { name, workers = 1, tree = thisTree, nodeFlags = [] } = options
+  return {
+    name,
+    async start(upstream, directory) {
+      const port = await freePort()
+      await writeConfig(directory, toConfig(options, chain, { port, upstream }))
+      const origin = `http://127.0.0.1:${port}`
+      const { pid, stop } = await startProgram({
+        command: [process.execPath, ...nodeFlags, resolve(tree, 'gateway/main.ts'), '--config', directory],
+        readyUrl: `${origin}/health`,
+        core: workers > 1 ? [gatewayCore, loadCore] : gatewayCore,
+        cwd: directory,
+        env: { AEGIS_STATE_DIR: join(directory, 'state') },
+        stdoutFile: join(directory, 'access.log'),
+      })
+      return { pid, origin, headers: chain.headers(), stop }
+    },
+  }
+}
+
+type Place = { readonly port: number; readonly upstream: Upstream }
+
+function toConfig(options: AegisOptions, chain: Chain, { port, upstream }: Place): Record<string, object> {
+  const { workers = 1, others = 0, target = upstream.origin } = options
+  const numbers = Array.from({ length: others }, (_, index) => index)
+  const path = paths.small
+  return {
+    gateway: {
+      listeners: [{ name: 'bench', host: '127.0.0.1', port }],
+      workers,
+      admin: { port: 0 },
+      // What the shipped config says, but for the second copy of each line in a rotated file.
+      log: { level: 'info', access: 'stdout', file: null },
+    },
+    routes: {
+      tenancy: { baseDomains: [host.slice(host.indexOf('.') + 1)] },
+      tenants: [{ id: tenantId }, ...numbers.map((one) => ({ id: `tenant-${one}` }))],
+      upstreams: { api: { targets: [{ url: target }] } },
+      routes: [
+        { id: 'items', paths: [path, `${path}/*`], upstream: 'api', ...chain.route },
+        ...numbers.map((one) => ({
+          id: `other-${one}`,
+          paths: [`/api/v1/other-${one}/{id}/*`],
+          upstream: 'api',
+          ...chain.route,
+        })),
+      ],
+    },
+    plugins: { plugins: chain.plugins },
+  }
+}
+
+async function writeConfig(directory: string, files: Readonly<Record<string, object>>): Promise<void> {
+  for (const [name, content] of Object.entries(files))
+    await writeFile(join(directory, `${name}.json`), JSON.stringify(content))
+}
