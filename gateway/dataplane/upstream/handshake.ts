@@ -131,22 +131,43 @@ export class Handshake {
     // http-proxy-3 writes the head from the answer's headers, as text.
     answer.headers = toHeaderRecord(ex.responseHeaders) as IncomingHttpHeaders
     socket.setDefaultEncoding('latin1')
-    socket.once('close', () => {
+    // Before the listener of listener.ts, which closes the account.
+    socket.prependOnceListener('close', () => {
       ex.requestBytes = socket.bytesRead - before.read
       ex.responseBytes = socket.bytesWritten - before.written
       upstreamSocket.destroySoon()
     })
-    // http-proxy-3 ends the client's side then; a client that never ends its own would hold the socket for good.
-    upstreamSocket.once('close', () => {
-      const timer = setTimeout(() => socket.destroy(), lingerMs)
-      socket.once('close', () => clearTimeout(timer))
-    })
+    endTogether(socket, upstreamSocket)
     join()
   }
 
   #answered(outcome: Outcome): void {
     this.#outcome = outcome
     this.#ex.upstreamMs = performance.now() - this.#startedAt
+  }
+}
+
+/**
+ * http-proxy-3 passes a half-close on. A peer that leaves it at that would hold both sockets for good, so that the other
+ * one has only so long to say its last.
+ */
+function endTogether(one: Socket, other: Socket): void {
+  let timer: NodeJS.Timeout | undefined
+  const linger = (): void => {
+    timer ??= setTimeout(() => {
+      one.destroy()
+      other.destroy()
+    }, lingerMs)
+  }
+  let open = 2
+  const onClose = (): void => {
+    open -= 1
+    if (open === 0) clearTimeout(timer)
+    else linger()
+  }
+  for (const socket of [one, other]) {
+    socket.once('end', linger)
+    socket.once('close', onClose)
   }
 }
 
