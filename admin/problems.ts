@@ -2,6 +2,7 @@
 // Main thread; thrown by every route file, turned into bytes here and only here.
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { ConfigError } from '../gateway/contract/errors.ts'
 import type { Logger } from '../gateway/contract/ports.ts'
 
 /** One bad place: in a config file (`file`), or in the request itself (`in`). Pointers are RFC 6901. */
@@ -80,12 +81,20 @@ export function isDryRun(query: unknown): boolean {
 }
 
 export function createErrorHandler(log: Logger) {
-  return (error: FastifyError | HttpProblem, request: FastifyRequest, reply: FastifyReply): FastifyReply =>
-    sendProblem(request, reply, toProblem(error, request, log))
+  return (
+    error: FastifyError | HttpProblem | ConfigError,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): FastifyReply => sendProblem(request, reply, toProblem(error, request, log))
 }
 
-function toProblem(error: FastifyError | HttpProblem, request: FastifyRequest, log: Logger): HttpProblem {
+function toProblem(
+  error: FastifyError | HttpProblem | ConfigError,
+  request: FastifyRequest,
+  log: Logger,
+): HttpProblem {
   if (error instanceof HttpProblem) return error
+  if (error instanceof ConfigError) return toUnwritten(error)
   if (error.validation !== undefined) return toValidationProblem(error)
   const known = frameworkProblems[error.code]
   if (known !== undefined) return known(request)
@@ -98,6 +107,12 @@ function toProblem(error: FastifyError | HttpProblem, request: FastifyRequest, l
     'INTERNAL',
     `The admin API failed on this request. The log has the reason under request_id ${request.id}.`,
   )
+}
+
+/** An edit was good, but the disk did not take it. */
+function toUnwritten({ message, problems }: ConfigError): HttpProblem {
+  const errors = problems.map(({ file, pointer, message: detail }) => ({ file, pointer, detail }))
+  return new HttpProblem(503, 'FILES_NOT_WRITTEN', `Nothing was changed. ${message}`, { errors })
 }
 
 const unreadableUrl = () => new HttpProblem(400, 'BAD_URL', 'The path is not valid percent-encoded UTF-8.')

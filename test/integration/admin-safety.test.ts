@@ -1,6 +1,6 @@
 // What the admin API must never do: lose an edit, change something halfway, or let in whoever may not.
 import assert from 'node:assert/strict'
-import { rename, writeFile } from 'node:fs/promises'
+import { rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { AdminAnswer } from '../support/admin.ts'
@@ -187,6 +187,24 @@ describe('the admin API under races and mistakes', () => {
       assert.equal(tenant.metadata.round, round)
     }
     await saas.version()
+  })
+
+  test('a file that cannot be written is named, and nothing changes', async () => {
+    // A name so long that none is left for the temporary file beside it: this stops root too.
+    const path = join(saas.dir, 'routes.json')
+    const target = join(saas.dir, `${'long'.repeat(60)}.json`)
+    await rename(path, target)
+    await symlink(target, path)
+    const attempt = () => saas.admin('PATCH', '/admin/tenants/acme', { body: { status: 'suspended' } })
+    const answer = await changingNothing(attempt)
+    assert.equal(answer.status, 503)
+    assert.equal(answer.body.code, 'AEGIS_ADMIN_FILES_NOT_WRITTEN')
+    assert.deepEqual([answer.body.errors[0].file, answer.body.errors[0].pointer], ['routes.json', ''])
+    assert.equal(await saas.statusEverywhere('/open/x'), 200)
+    await rm(path)
+    await rename(target, path)
+    const { status } = await saas.admin('PATCH', '/admin/tenants/acme', { body: { metadata: {} } })
+    assert.equal(status, 200)
   })
 
   test('viewers read, operators write, only admins replace everything, and nobody else gets in', async () => {
