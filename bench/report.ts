@@ -2,13 +2,14 @@
 import type { Scenario } from './scenario.ts'
 import type { Row } from './turns.ts'
 
-const header = ['', 'cost', 'x', 'req/s', 'p50 ms', 'p99 ms', 'errors', 'rounds']
+const header = ['', 'cost', 'x', 'x best', 'req/s', 'p50 ms', 'p99 ms', 'errors', 'rounds']
 
 export function toTable(scenario: Scenario, rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     row.gateway,
     toShort(row.cost),
     row.ratio.toFixed(2),
+    row.bestRatio.toFixed(2),
     row.perSecond.toFixed(0),
     toShort(row.p50Ms),
     toShort(row.p99Ms),

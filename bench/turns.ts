@@ -15,6 +15,8 @@ export interface Row extends Figures {
   readonly gateway: string
   /** Cost as a multiple of the yardstick's: the median over the rounds of the ratio within a round. */
   readonly ratio: number
+  /** The same of the cheapest round of each: what it costs when nobody else is at the machine. */
+  readonly bestRatio: number
   /** Cost of each round. */
   readonly rounds: readonly number[]
 }
@@ -59,6 +61,7 @@ export function toRows(scenario: Scenario, figures: readonly (readonly Figures[]
       gateway: name,
       cost: middle('cost'),
       ratio: median(mine.map(({ cost }, round) => cost / (yardstick[round]?.cost ?? Number.NaN))),
+      bestRatio: cheapest(mine) / cheapest(yardstick),
       perSecond: middle('perSecond'),
       p50Ms: middle('p50Ms'),
       p99Ms: middle('p99Ms'),
@@ -66,4 +69,8 @@ export function toRows(scenario: Scenario, figures: readonly (readonly Figures[]
       rounds: mine.map(({ cost }) => cost),
     }
   })
+}
+
+function cheapest(rounds: readonly Figures[]): number {
+  return Math.min(...rounds.map(({ cost }) => cost))
 }

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkChain } from '../chain-check.ts'
 import { freePort, startProgram } from '../process.ts'
 import { type Gateway, gatewayCore, loadCore } from '../scenario.ts'
 import { chainHeaders, host, issuer, secret, tenantId } from '../tokens.ts'
@@ -68,7 +69,7 @@ function toGateway(options: AegisOptions & { readonly name: string }, chain: Cha
       const port = await freePort()
       await writeConfig(directory, toConfig(options, chain, { port, upstream }))
       const origin = `http://127.0.0.1:${port}`
-      const { pid, stop } = await startProgram({
+      const started = await startProgram({
         command: [process.execPath, ...nodeFlags, resolve(tree, 'gateway/main.ts'), '--config', directory],
         readyUrl: `${origin}/health`,
         core: workers > 1 ? [gatewayCore, loadCore] : gatewayCore,
@@ -76,7 +77,8 @@ function toGateway(options: AegisOptions & { readonly name: string }, chain: Cha
         env: { AEGIS_STATE_DIR: join(directory, 'state') },
         stdoutFile: join(directory, 'access.log'),
       })
-      return { pid, origin, headers: chain.headers(), stop }
+      if (chain.plugins.length > 0) await checkChain(origin, started)
+      return { ...started, origin, headers: chain.headers() }
     },
   }
 }
