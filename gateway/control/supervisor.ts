@@ -174,6 +174,8 @@ class Thread implements WorkerHandle {
   readonly #worker: Worker
   readonly #listeners = new Set<Listener>()
   readonly #mourners = new Set<(reason: string) => void>()
+  /** Why the thread is no more; null while it lives. */
+  #death: string | null = null
 
   constructor(index: number, incarnation: number, entry: URL, boot: WorkerBoot) {
     this.index = index
@@ -189,6 +191,7 @@ class Thread implements WorkerHandle {
     this.gone = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         const reason = failure || `exit code ${code}`
+        this.#death = reason
         for (const mourner of this.#mourners) mourner(reason)
         resolve(reason)
       })
@@ -208,6 +211,9 @@ class Thread implements WorkerHandle {
     accept: (message: Heard<K>) => boolean,
     timeoutMs: number,
   ): Promise<Heard<K>> {
+    const toGone = (reason: string) => new WorkerGone(`worker ${this.index} died: ${reason}`)
+    // Nothing more is heard of the dead, not even their death.
+    if (this.#death !== null) return Promise.reject(toGone(this.#death))
     return new Promise((resolve, reject) => {
       const stop = (): void => {
         clearTimeout(timer)
@@ -221,7 +227,7 @@ class Thread implements WorkerHandle {
       }
       const mourner = (reason: string): void => {
         stop()
-        reject(new WorkerGone(`worker ${this.index} died: ${reason}`))
+        reject(toGone(reason))
       }
       const timer = setTimeout(() => {
         stop()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { AdminAnswer } from '../support/admin.ts'
 import { waitUntil } from '../support/gateway.ts'
+import { killerEntry, killWorker, writeKiller } from '../support/killer.ts'
 import { bearer, type FileName, type LiveSaas, startLiveSaas } from '../support/live.ts'
 
 describe('the admin API under races and mistakes', () => {
@@ -205,6 +206,32 @@ describe('the admin API under races and mistakes', () => {
     await rename(target, path)
     const { status } = await saas.admin('PATCH', '/admin/tenants/acme', { body: { metadata: {} } })
     assert.equal(status, 200)
+  })
+
+  test('edits go on, none is lost and none waits, while workers die', async () => {
+    await writeKiller(saas.dir)
+    assert.equal((await saas.admin('POST', '/admin/plugins', { body: killerEntry })).status, 201)
+    let running = true
+    const killer = (async () => {
+      while (running) await killWorker(saas.gateway, saas.admin, '/open/x')
+    })()
+    const names = Array.from({ length: 30 }, (_, n) => `edit-${n}`)
+    for (const name of names) {
+      const startedAt = performance.now()
+      const patch = { metadata: { [name]: true } }
+      assert.equal((await saas.admin('PATCH', '/admin/tenants/acme', { body: patch })).status, 200)
+      assert.ok(performance.now() - startedAt < 10_000)
+    }
+    running = false
+    await killer
+    const { tenants } = await saas.readJson('routes.json')
+    const kept = Object.keys(tenants.find(({ id }: { id: string }) => id === 'acme').metadata)
+    assert.deepEqual(
+      names.filter((name) => !kept.includes(name)),
+      [],
+    )
+    assert.equal((await saas.admin('DELETE', '/admin/plugins/kill')).status, 200)
+    await saas.version()
   })
 
   test('viewers read, operators write, only admins replace everything, and nobody else gets in', async () => {

@@ -31,8 +31,10 @@ export async function killWorker(gateway: TestGateway, admin: Admin, path: strin
   const deaths = () =>
     gateway.logs().filter(({ msg }) => msg === 'a worker died; it is being replaced').length
   const before = deaths()
-  const workers = (await workersOf(admin)).length
+  const running = await workersOf(admin)
   await ask(gateway.port, path, { headers: { 'x-kill': 'yes' } }).catch(() => {})
   await waitUntil(() => deaths() > before)
-  await waitUntil(async () => (await workersOf(admin)).length === workers)
+  // One that is back but has no config yet says that it runs version 0.
+  const versions = async () => (await workersOf(admin)).filter(({ version }) => version > 0)
+  await waitUntil(async () => (await versions()).length === running.length)
 }

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createSupervisor, WorkerGone, type WorkerHandle } from '../../../gateway/control/supervisor.ts'
+import { waitUntil } from '../../support/gateway.ts'
+import { createTestPorts } from '../../support/ports.ts'
+
+/** A worker that answers every question with its index, dies when told to abort, and ends when told to drain. */
+const entry = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { parentPort, workerData } from 'node:worker_threads'
+    parentPort.on('message', (message) => {
+      if (message.kind === 'ask') parentPort.postMessage({ kind: 'answer', id: message.id, value: workerData.index, error: null })
+      if (message.kind === 'abort') setTimeout(() => { throw new Error('told to die') })
+      if (message.kind === 'drain') parentPort.postMessage({ kind: 'drained' })
+    })
+    parentPort.postMessage({ kind: 'ready' })
+  `)}`,
+)
+
+function createPair() {
+  const ups: WorkerHandle[] = []
+  const downs: string[] = []
+  const supervisor = createSupervisor({
+    count: 2,
+    entry,
+    boot: (index) => ({ index, counters: new SharedArrayBuffer(8), logLevel: 'info' }),
+    log: createTestPorts().log,
+    events: {
+      onLog: () => {},
+      onReport: () => {},
+      onUp: async (worker) => void ups.push(worker),
+      onDown: (_, reason) => void downs.push(reason),
+    },
+  })
+  return { supervisor, ups, downs }
+}
+
+test('who asks a worker that has died is told so at once, and the others answer', async (t) => {
+  const { supervisor, downs } = createPair()
+  t.after(() => supervisor.drain(1_000))
+  await supervisor.start()
+  const [first] = supervisor.workers() as [WorkerHandle]
+  first.tell({ kind: 'abort', version: 1 })
+  await waitUntil(() => downs.length === 1)
+  assert.match(downs[0] as string, /told to die/)
+  await assert.rejects(
+    first.hear(['committed'], () => true, 60_000),
+    WorkerGone,
+  )
+  const answers = await supervisor.ask({ topic: 'status' }, 60_000)
+  assert.equal(answers.get(1), 1)
+})
+
+test('a worker that dies is replaced by one of the same index and another incarnation', async (t) => {
+  const { supervisor, ups } = createPair()
+  t.after(() => supervisor.drain(1_000))
+  await supervisor.start()
+  const [, second] = supervisor.workers() as [WorkerHandle, WorkerHandle]
+  second.tell({ kind: 'abort', version: 1 })
+  await waitUntil(() => ups.length === 3 && supervisor.workers().length === 2)
+  const replacement = ups[2] as WorkerHandle
+  assert.deepEqual([replacement.index, replacement.incarnation], [1, 2])
+  const answers = await supervisor.ask({ topic: 'status' }, 60_000)
+  assert.deepEqual(
+    [...answers].sort(([a], [b]) => a - b),
+    [
+      [0, 0],
+      [1, 1],
+    ],
+  )
+})
