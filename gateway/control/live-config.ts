@@ -77,7 +77,9 @@ class Live implements LiveConfig {
   #current: (Candidate & { readonly version: number }) | null = null
   #candidate: Candidate | null = null
   readonly #validators = createValidatorCache()
-  #queue: Promise<unknown> = Promise.resolve()
+  /** Held until the first config is live: an edit of a file during the start waits for its turn. */
+  readonly #begun = Promise.withResolvers<void>()
+  #queue: Promise<unknown> = this.#begun.promise
   #state: ConfigState = {
     lastReloadOk: true,
     lastReloadAt: null,
@@ -103,6 +105,11 @@ class Live implements LiveConfig {
   }
 
   async begin(): Promise<void> {
+    await this.#publishFirst()
+    this.#begun.resolve()
+  }
+
+  async #publishFirst(): Promise<void> {
     const candidate = this.#candidate as Candidate
     const action = this.#state.fromLastGood ? 'start with the last good copy' : 'start'
     const refused = await this.#publish(candidate, { by: 'gateway', action }, async () => {})
