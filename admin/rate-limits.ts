@@ -1,10 +1,12 @@
 // /admin/rate-limits: the state of one key's limits, and its reset. Main thread.
 import { Type } from '@fastify/type-provider-typebox'
+import type { ConfigFiles } from '../gateway/contract/control-api.ts'
 import { mergeEntries, reasonsOf } from './answers.ts'
 import type { AdminApp, AdminContext } from './context.ts'
 import { actionOf, callerName, withDryRun } from './edits.ts'
 import { pageOf, pageQuery, pageSchema } from './paging.ts'
 import { HttpProblem } from './problems.ts'
+import { isList, isObject } from './redact.ts'
 import { describedAs, dryRun, dryRunMark, querySchema } from './route-schemas.ts'
 
 const tag = ['rate limits']
@@ -34,7 +36,7 @@ function registerInspect(app: AdminApp, context: AdminContext): void {
     },
     async (request) => {
       const { key } = request.query
-      const answers = await ask(context, 'inspect', key === undefined ? {} : { key })
+      const answers = await ask(context, 'inspect', key)
       // Counters are shared by the workers, so that each gives the same answer: one of each is enough.
       const states = mergeEntries(answers, ({ instance, name, key }) => JSON.stringify([instance, name, key]))
       const page = pageOf(states, (one) => one.key, request.query)
@@ -62,7 +64,7 @@ function registerReset(app: AdminApp, context: AdminContext): void {
     },
     async (request, reply) => {
       const { key, dry_run: rehearsal } = request.query
-      await ask(context, rehearsal === true ? 'inspect' : 'reset', { key })
+      await ask(context, rehearsal === true ? 'inspect' : 'reset', key)
       if (rehearsal !== true) {
         const action = actionOf(request, JSON.stringify({ key }))
         context.control.record({ by: callerName(request), action, outcome: 'reset', version: null })
@@ -73,12 +75,21 @@ function registerReset(app: AdminApp, context: AdminContext): void {
 }
 
 /** A key that no instance knows is told apart from one that is merely unused. */
-async function ask({ control }: AdminContext, operation: 'inspect' | 'reset', args: { key?: string }) {
-  const answers = await control.askPlugin('rate-limit', operation, args)
-  if (args.key === undefined) return answers
+async function ask({ control }: AdminContext, operation: 'inspect' | 'reset', key: string | undefined) {
+  if (key === undefined) return control.askPlugin('rate-limit', operation, {})
+  const plan = planOf(control.files(), key)
+  const answers = await control.askPlugin('rate-limit', operation, plan === null ? { key } : { key, plan })
   if (answers.length === 0) throw new HttpProblem(404, 'NOT_FOUND', 'No enabled plugin limits rates.')
   if (answers.every((answer) => reasonsOf([answer]).length > 0)) {
     throw new HttpProblem(404, 'NOT_FOUND', `No limit has this key: ${reasonsOf(answers).join('; ')}.`)
   }
   return answers
+}
+
+/** A plan may have numbers of its own, and the plugin knows no tenants while no request is there. */
+function planOf({ routes }: ConfigFiles, key: string): string | null {
+  const named = /\|tenant=([^|]*)/.exec(key)?.[1]?.replace(/%(?:25|7c|3d)/gi, decodeURIComponent)
+  const tenants = isList(routes.tenants) ? routes.tenants.filter(isObject) : []
+  const plan = tenants.find(({ id }) => id === named)?.plan
+  return typeof plan === 'string' ? plan : null
 }
