@@ -1,0 +1,31 @@
+// The programs that the bench runs besides Node.js, one line each. `npm test` needs none of them.
+
+export interface Program {
+  readonly name: string
+  readonly usedFor: string
+  /** Shell command that succeeds when the program is there. */
+  readonly check: string
+  /** Debian package. */
+  readonly debian: string
+}
+
+const nginxModules = '/usr/lib/nginx/modules'
+
+export const programs: readonly Program[] = [
+  { name: 'wrk', usedFor: 'the load', check: 'command -v wrk', debian: 'wrk' },
+  { name: 'nginx', usedFor: 'the upstream and the yardstick', check: 'command -v nginx', debian: 'nginx' },
+  {
+    name: 'Lua in nginx',
+    usedFor: 'the hand-written chain, and bodies and streams of the upstream',
+    check: `test -e ${nginxModules}/ngx_http_lua_module.so`,
+    debian: 'libnginx-mod-http-lua',
+  },
+  {
+    name: 'cjson for LuaJIT',
+    usedFor: 'claims of tokens in the hand-written chain',
+    check: 'ls /usr/lib/*/lua/5.1/cjson.so',
+    debian: 'lua-cjson',
+  },
+  { name: 'HAProxy', usedFor: 'a peer', check: 'command -v haproxy', debian: 'haproxy' },
+  { name: 'Caddy', usedFor: 'a peer', check: 'command -v caddy', debian: 'caddy' },
+]
