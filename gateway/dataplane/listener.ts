@@ -135,7 +135,7 @@ class HttpListener implements Listener {
     const connection = this.#connections.get(socket)
     if (connection === undefined) return
     this.#connections.delete(socket)
-    // A response that waits behind another one for its turn hears nothing of the end of the socket.
+    // A tunnel ends with its socket.
     for (const ex of [...connection.open]) this.#conclude(ex)
     const left = (this.#perIp.get(connection.ip) ?? 1) - 1
     if (left === 0) this.#perIp.delete(connection.ip)

@@ -254,7 +254,7 @@ describe('answers on a socket', () => {
       5_000,
     )
     assert.ok(received === '' || statusOf(received) === 403)
-    assert.equal(last.socket.destroyed, true)
+    assert.ok(last.socket.bytesRead < 2_500_000, `${last.socket.bytesRead} bytes were read`)
   })
 
   test('says nothing to who has left', async () => {
