@@ -38,6 +38,7 @@ describe('WebSocket', () => {
         routes: {
           upstreams: {
             api: { targets: [{ url: upstream.url }], timeouts: { headersMs: 800 } },
+            patient: { targets: [{ url: upstream.url }], timeouts: { headersMs: 60_000 } },
             dead: { targets: [{ url: 'http://127.0.0.1:1' }] },
           },
           routes: [
@@ -49,6 +50,7 @@ describe('WebSocket', () => {
               rewrite: { path: '/rooms/{room}' },
             },
             { id: 'limited', paths: ['/limited/*'], upstream: 'api' },
+            { id: 'patient', paths: ['/patient'], upstream: 'patient' },
             { id: 'dead', paths: ['/dead'], upstream: 'dead' },
           ],
         },
@@ -96,7 +98,7 @@ describe('WebSocket', () => {
     } else if (pathname === '/api/broken-refusal') {
       socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nonly this')
       setTimeout(() => socket.destroy(), 50)
-    } else if (pathname === '/api/silent') {
+    } else if (pathname === '/api/silent' || pathname === '/patient') {
       socket.on('error', () => {})
       socket.resume()
       socket.on('end', () => {
@@ -342,14 +344,14 @@ describe('WebSocket', () => {
   test('gives up upstream when the client leaves before the handshake was answered', async () => {
     const socket = connect(gateway.port, '127.0.0.1')
     const before = handshakes.length
-    const lines = requestLines('/api/silent').length
+    const lines = requestLines('/patient').length
     socket.write(
-      `GET /api/silent HTTP/1.1\r\nHost: acme.example.com\r\nAuthorization: Bearer ${token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+      `GET /patient HTTP/1.1\r\nHost: acme.example.com\r\nAuthorization: Bearer ${token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
     )
     await waitUntil(() => handshakes.length > before)
     socket.resetAndDestroy()
-    await waitUntil(() => requestLines('/api/silent').length > lines)
-    assert.equal(requestLines('/api/silent').at(-1)?.status, 499)
+    await waitUntil(() => requestLines('/patient').length > lines)
+    assert.equal(requestLines('/patient').at(-1)?.status, 499)
     // The upstream's socket is closed too: it notes the handshake once more then.
     await waitUntil(() => handshakes.length > before + 1)
   })
