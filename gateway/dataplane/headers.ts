@@ -36,6 +36,9 @@ const ours: ReadonlySet<string> = new Set([
 /** The gateway answers 100-continue itself, once policy has allowed the request. */
 const replaced: ReadonlySet<string> = new Set(['host', 'expect', 'content-length'])
 
+/** All that a client's request does not carry further by itself: one look-up per header (bench: small GET). */
+const withheld: ReadonlySet<string> = new Set([...hopByHop, ...ours, ...replaced])
+
 export const viaPseudonym = '1.1 aegis'
 
 /** The flat header list of the request that goes upstream. `targetHost` is used unless the upstream preserves the client's. */
@@ -45,8 +48,7 @@ export function toUpstreamHeaders(ex: Exchange, targetHost: string, preserveHost
   const out: string[] = ['host', preserveHost && ex.authority !== '' ? ex.authority : targetHost]
   for (let i = 0; i < raw.length; i += 2) {
     const name = toPlainName(raw[i] as string)
-    if (hopByHop.has(name) || ours.has(name) || replaced.has(name)) continue
-    if (nominated?.has(name)) continue
+    if (withheld.has(name) || nominated?.has(name)) continue
     out.push(raw[i] as string, raw[i + 1] as string)
   }
   if (ex.contentLength !== null) out.push('content-length', ex.contentLength)
@@ -57,9 +59,9 @@ export function toUpstreamHeaders(ex: Exchange, targetHost: string, preserveHost
 
 /** The flat header list of a response, from the upstream's raw one. */
 export function toDownstreamHeaders(raw: readonly (Buffer | string)[]): string[] {
-  const all: string[] = []
+  // undici gives buffers, our own client strings.
+  const all = typeof raw[0] === 'string' ? (raw as readonly string[]) : raw.map(toLatin1)
   let nominated: Set<string> | null = null
-  for (let i = 0; i < raw.length; i++) all.push(toLatin1(raw[i] as Buffer | string))
   for (let i = 0; i < all.length; i += 2) {
     const name = all[i] as string
     if (name.length !== 10 || name.toLowerCase() !== 'connection') continue
