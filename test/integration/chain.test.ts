@@ -1,160 +1,22 @@
 // Plugins that misbehave, upstreams that lie, clients that leave: the worker lives, nothing leaks, nobody is answered twice.
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
 import { sendRaw, statusOf } from '../support/raw.ts'
-
-const earlyBytes = 600_000
-
-/** Does what the header x-act says. */
-const plugin = `
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-export default {
-  name: 'actor',
-  schema: { type: 'object', properties: {}, additionalProperties: false },
-  onFailure: 'deny',
-  hookTimeoutMs: 200,
-  body: { inspectUpTo: 16 },
-  create: () => ({
-    onRequest(ex) {
-      switch (ex.header('x-act')) {
-        case 'throw': throw new Error('broken')
-        case 'reject': return Promise.reject(new Error('broken'))
-        case 'hang': return new Promise(() => {})
-        case 'slow': return wait(150).then(() => undefined)
-        case 'foreign': return { then(resolve) { setImmediate(() => resolve({ status: 418, code: 'AEGIS_TEA', detail: 'Tea.', headers: [], body: undefined })) } }
-        case 'abort-throws': ex.onAbort(() => { throw new Error('broken') }); return undefined
-        case 'bad-upstream-header': ex.setUpstreamHeader('x-bad', 'a\\nb'); return undefined
-        case 'limit': ex.limitRequestBody(10); return undefined
-      }
-    },
-    onRequestBody(ex) {
-      if (ex.header('x-act') === 'peek') return { status: 422, code: 'AEGIS_PEEK', detail: String(ex.bodyComplete) + ' ' + Buffer.from(ex.body).toString(), headers: [], body: undefined }
-    },
-    onResponse(ex) {
-      switch (ex.header('x-act')) {
-        case 'bad-header': return ex.setResponseHeader('x-bad', 'a\\r\\nset-cookie: evil=1')
-        case 'late-bad-header': return wait(20).then(() => ex.setResponseHeader('x-bad', 'a\\nb'))
-        case 'slow-response': return wait(100)
-        case 'response-throws': throw new Error('broken')
-        case 'status': ex.status = 503; return undefined
-      }
-    },
-    onLog(ex) {
-      if (ex.header('x-act') === 'log-rejects') return Promise.reject(new Error('broken'))
-      if (ex.header('x-act') === 'log-throws') throw new Error('broken')
-    },
-  }),
-}
-`
+import { actor, createLiar, earlyBytes, type Liar } from './liar.ts'
 
 for (const transport of ['http1', 'undici'])
   describe(`a chain under fire, upstreams by ${transport}`, () => {
     let gateway: TestGateway
     let remove: () => Promise<void>
-    let url: string
-    /** Heads that the upstream got, by path, and its open sockets. */
-    const seen: string[] = []
-    const bodies = new Map<string, string>()
-    const sockets = new Set<Socket>()
-    let connections = 0
-    const held: Socket[] = []
-    const upstream = createServer((socket) => {
-      connections += 1
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => sockets.delete(socket))
-      let path = ''
-      let head = ''
-      socket.on('data', (chunk) => {
-        if (path !== '') {
-          bodies.set(path, (bodies.get(path) ?? '') + chunk.toString('latin1'))
-          if (path === '/early') {
-            if ((bodies.get(path)?.length ?? 0) >= earlyBytes) path = ''
-            return
-          }
-          if (path !== '/echo' || !chunk.toString('latin1').endsWith('0\r\n\r\n')) return
-        } else {
-          head += chunk.toString('latin1')
-          const end = head.indexOf('\r\n\r\n')
-          if (end < 0) return
-          path = head.split(' ')[1] as string
-          seen.push(head.slice(0, end))
-          bodies.set(path, head.slice(end + 4))
-          if (path === '/echo' && !head.endsWith('0\r\n\r\n')) return
-        }
-        answer(path, socket)
-        // It answered first; the rest of the body is still to come.
-        if (path !== '/early') path = ''
-        head = ''
-      })
-    })
-
-    function answer(path: string, socket: Socket): void {
-      const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
-      switch (path) {
-        case '/interim':
-          socket.write(
-            'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n',
-          )
-          return void socket.write(ok)
-        case '/interim-odd':
-          return void socket.write(
-            `HTTP/1.1 103 Early Hints\r\nLink: ;;;<\r\nConnection: x-inner\r\nX-Inner: 1\r\n\r\n${ok}`,
-          )
-        case '/interim-flood': {
-          const flood = setInterval(() => socket.write('HTTP/1.1 102 Processing\r\n\r\n'.repeat(10)), 5)
-          return void socket.on('close', () => clearInterval(flood))
-        }
-        case '/204':
-          return void socket.write('HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n')
-        case '/304':
-          return void socket.write('HTTP/1.1 304 Not Modified\r\nETag: "x"\r\nContent-Length: 99\r\n\r\n')
-        case '/head':
-          return void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 99\r\nETag: "x"\r\n\r\n')
-        case '/broken':
-          socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this')
-          return void setTimeout(() => socket.destroy(), 20)
-        case '/broken-chunks':
-          socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n')
-          return
-        case '/trailers':
-          return void socket.write(
-            'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n5\r\nhello\r\n0\r\nX-T: evil\r\n\r\n',
-          )
-        case '/two-answers':
-          return void socket.write(`${ok}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`)
-        case '/both-lengths':
-          return void socket.write(
-            'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
-          )
-        case '/bare-lf':
-          return void socket.write('HTTP/1.1 200 OK\nContent-Length: 2\n\nok')
-        case '/not-http':
-          return void socket.write('SSH-2.0-OpenSSH\r\n\r\n')
-        case '/unasked-101':
-          return void socket.write(
-            'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nevil',
-          )
-        case '/dies-after-head':
-          socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n')
-          return void setTimeout(() => socket.resetAndDestroy(), 20)
-        case '/talks-first':
-          return void socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
-        case '/hold':
-        case '/hang':
-          return void held.push(socket)
-        default:
-          return void socket.write(ok)
-      }
-    }
+    let upstream: Liar
 
     before(async () => {
-      await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
-      url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
+      upstream = await createLiar()
+      const { url } = upstream
       const narrow = {
         transport,
         targets: [{ url }],
@@ -192,14 +54,14 @@ for (const transport of ['http1', 'undici'])
           { id: 'observability', plugin: 'observability' },
         ],
       })
-      await writeFile(join(config.dir, 'actor.mjs'), plugin)
+      await writeFile(join(config.dir, 'actor.mjs'), actor)
       remove = config.remove
       gateway = await startGateway({ configDir: config.dir, env: { AEGIS_WORKERS: '1' } })
     })
     after(async () => {
-      for (const socket of sockets) socket.destroy()
+      for (const socket of upstream.sockets) socket.destroy()
       await gateway.stop()
-      upstream.close()
+      upstream.server.close()
       await remove()
     })
 
@@ -256,7 +118,7 @@ for (const transport of ['http1', 'undici'])
         assert.match(await post('short', 'peek'), /"true short"/)
         assert.match(await post('x'.repeat(40), 'peek'), /"false x+"/)
         assert.equal(statusOf(await post('y'.repeat(40), '')), 200)
-        assert.equal(bodies.get('/echo')?.match(/y/g)?.length, 40)
+        assert.equal(upstream.bodies.get('/echo')?.match(/y/g)?.length, 40)
       })
 
       test('may lower the limit of the body, and a client that asked first is told so at once', async () => {
@@ -266,7 +128,7 @@ for (const transport of ['http1', 'undici'])
           4_000,
         )
         assert.deepEqual(answers(received), ['413'])
-        assert.ok(!seen.some((head) => head.includes('/limited')))
+        assert.ok(!upstream.seen.some((head) => head.includes('/limited')))
       })
     })
 
@@ -367,13 +229,13 @@ for (const transport of ['http1', 'undici'])
         await leave(`GET /gone-early HTTP/1.1\r\n${hanging('slow')}`, () => true)
         await waitUntil(() => lines('/gone-early').length === 1)
         assert.equal(lines('/gone-early')[0]?.status, 499)
-        assert.ok(!seen.some((head) => head.includes('/gone-early')))
+        assert.ok(!upstream.seen.some((head) => head.includes('/gone-early')))
       })
 
       test('while the upstream thinks cancels it, whatever a plugin makes of that', async () => {
-        const before = held.length
-        await leave(`GET /hang HTTP/1.1\r\n${hanging('abort-throws')}`, () => held.length > before)
-        await waitUntil(() => held.at(-1)?.destroyed === true)
+        const before = upstream.held.length
+        await leave(`GET /hang HTTP/1.1\r\n${hanging('abort-throws')}`, () => upstream.held.length > before)
+        await waitUntil(() => upstream.held.at(-1)?.destroyed === true)
         await waitUntil(() => lines('/hang').length === 1)
         assert.equal(lines('/hang')[0]?.status, 499)
       })
@@ -381,7 +243,7 @@ for (const transport of ['http1', 'undici'])
       test('while it sends its body cancels the request upstream', async () => {
         await leave(
           'POST /hang-body HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf of what was said',
-          () => seen.some((head) => head.includes('/hang-body')),
+          () => upstream.seen.some((head) => head.includes('/hang-body')),
         )
         await waitUntil(() => lines('/hang-body').length === 1)
       })
@@ -409,35 +271,35 @@ for (const transport of ['http1', 'undici'])
       })
 
       test('with pipelined requests under way ends all of them', async () => {
-        const before = held.length
+        const before = upstream.held.length
         await leave(
           `GET /hang HTTP/1.1\r\n${hanging()}GET /hang HTTP/1.1\r\n${hanging()}GET /hang HTTP/1.1\r\n${hanging()}`,
-          () => held.length >= before + 3,
+          () => upstream.held.length >= before + 3,
         )
         await waitUntil(() => lines('/hang').length === 4)
-        await waitUntil(() => held.every((socket) => socket.destroyed))
+        await waitUntil(() => upstream.held.every((socket) => socket.destroyed))
       })
 
       test('while it waits for a connection costs no connection', async () => {
-        const before = held.length
+        const before = upstream.held.length
         const first = get('/narrow/hold')
-        await waitUntil(() => held.length > before)
-        const connected = connections
+        await waitUntil(() => upstream.held.length > before)
+        const connected = upstream.connections()
         for (let i = 0; i < 5; i++)
           await leave(`POST /narrow/queued HTTP/1.1\r\n${close}Content-Length: 5\r\n\r\nhello`, () => true)
         await waitUntil(() => lines('/narrow/queued').length === 5)
-        held.at(-1)?.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+        upstream.held.at(-1)?.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
         assert.equal(statusOf(await first), 200)
         assert.equal(statusOf(await get('/narrow/after')), 200)
-        assert.equal(connections, connected)
-        assert.ok(!seen.some((head) => head.includes('/queued')))
+        assert.equal(upstream.connections(), connected)
+        assert.ok(!upstream.seen.some((head) => head.includes('/queued')))
       })
     })
 
     test('a request that finds no free connection is answered in time', async () => {
-      const before = held.length
+      const before = upstream.held.length
       const first = get('/impatient/hold')
-      await waitUntil(() => held.length > before)
+      await waitUntil(() => upstream.held.length > before)
       const refused = await get('/impatient/queued')
       assert.ok([503, 200].includes(statusOf(refused)), refused)
       assert.equal(statusOf(await first), 504)
@@ -464,59 +326,3 @@ for (const transport of ['http1', 'undici'])
       )
     })
   })
-
-describe('a drain', () => {
-  test('lets requests and streams end, closes idle connections, and refuses nothing that was begun', async (t) => {
-    const upstream = createServer((socket) => {
-      socket.on('error', () => {})
-      socket.on('data', (chunk) => {
-        const path = chunk.toString().split(' ')[1]
-        if (path === '/stream') {
-          socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n')
-          setTimeout(() => socket.end('data: two\n\n'), 600)
-        } else
-          setTimeout(
-            () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow'),
-            path === '/slow' ? 400 : 0,
-          )
-      })
-    })
-    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
-    const { port } = upstream.address() as AddressInfo
-    const config = await createConfigDir({
-      routes: {
-        upstreams: { api: { targets: [{ url: `http://127.0.0.1:${port}` }] } },
-        routes: [{ id: 'all', paths: ['/*'], upstream: 'api', auth: 'none' }],
-      },
-    })
-    const gateway = await startGateway({ configDir: config.dir })
-    t.after(async () => {
-      await gateway.stop()
-      upstream.close()
-      await config.remove()
-    })
-    const idle = connect(gateway.port, '127.0.0.1')
-    let idleEnded = false
-    idle.on('close', () => {
-      idleEnded = true
-    })
-    idle.resume()
-    idle.write('GET /quick HTTP/1.1\r\nHost: a\r\n\r\n')
-    await waitUntil(() => idle.bytesRead > 0)
-    const slow = sendRaw(gateway.port, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n', 5_000)
-    const stream = connect(gateway.port, '127.0.0.1')
-    let streamed = ''
-    stream.on('data', (chunk) => {
-      streamed += chunk.toString()
-    })
-    stream.write('GET /stream HTTP/1.1\r\nHost: a\r\n\r\n')
-    await waitUntil(() => streamed.includes('data: one'))
-    const stopped = gateway.stop()
-    await waitUntil(() => idleEnded)
-    const received = await slow
-    assert.match(received, /slow$/)
-    assert.match(received, /connection: close/i)
-    await waitUntil(() => streamed.includes('data: two') && streamed.endsWith('0\r\n\r\n'))
-    assert.equal(await stopped, 0)
-  })
-})
