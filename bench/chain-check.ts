@@ -27,7 +27,7 @@ async function probe(origin: string): Promise<void> {
   const refusals: readonly (readonly [number, Record<string, string>])[] = [
     [401, { authorization: '' }],
     [401, { authorization: forged }],
-    [403, { authorization: `Bearer ${signToken('user-1', 'somebody-else')}` }],
+    [403, { authorization: `Bearer ${signToken({ tenant: 'somebody-else' })}` }],
     [404, { Host: 'nobody.example.com' }],
   ]
   for (const [expected, changed] of refusals) {

@@ -34,7 +34,7 @@ const upstream = await startUpstream(join(directory, 'upstream'))
 try {
   const running = await gateway.start(upstream, directory)
   try {
-    const turn = { running, upstream, number: 0 }
+    const turn = { running, upstream, directory, number: 0, warmUp: false }
     await measureRequests({ ...turn, seconds: warmUpSeconds }, { path: paths.small })
     process.kill(running.pid, 'SIGUSR2')
     await measureRequests({ ...turn, seconds: 3 }, { path: paths.small })

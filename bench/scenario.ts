@@ -19,6 +19,8 @@ export interface Running {
   readonly origin: string
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
+  /** Bearer tokens that the requests take in turn, one a line. */
+  readonly tokenFile?: string
   stop(): Promise<void>
 }
 
@@ -34,9 +36,12 @@ export interface Figures {
 export interface Turn {
   readonly running: Running
   readonly upstream: Upstream
+  /** For files of the load; removed after the bench. */
+  readonly directory: string
   readonly seconds: number
   /** Counts all turns of the scenario, warm-ups too. */
   readonly number: number
+  readonly warmUp: boolean
 }
 
 export interface Scenario {
@@ -47,5 +52,7 @@ export interface Scenario {
   readonly unit: string
   /** The first one is the yardstick of the ratios. */
   readonly gateways: readonly Gateway[]
+  /** No warm-up and one round: what is measured cannot be measured twice in the same process. */
+  readonly once?: boolean
   measure(turn: Turn): Promise<Figures>
 }

@@ -30,20 +30,22 @@ export interface Place {
 export async function takeTurns(scenario: Scenario, plan: Plan, place: Place): Promise<readonly Row[]> {
   const runnings: Running[] = []
   let number = 0
-  const measure = (running: Running, seconds: number): Promise<Figures> =>
-    scenario.measure({ running, upstream: place.upstream, seconds, number: number++ })
+  const measure = (running: Running, warmUp: boolean): Promise<Figures> => {
+    const seconds = warmUp ? plan.warmUpSeconds : plan.seconds
+    return scenario.measure({ running, ...place, seconds, number: number++, warmUp })
+  }
   try {
     for (const gateway of scenario.gateways) {
       const directory = join(place.directory, `${scenario.name}-${gateway.name}`)
       await mkdir(directory)
       const running = await gateway.start(place.upstream, directory)
       runnings.push(running)
-      await measure(running, plan.warmUpSeconds)
+      if (!scenario.once) await measure(running, true)
     }
     const figures: Figures[][] = runnings.map(() => [])
-    for (let round = 0; round < plan.rounds; round++) {
-      for (const [index, running] of runnings.entries())
-        figures[index]?.push(await measure(running, plan.seconds))
+    const rounds = scenario.once ? 1 : plan.rounds
+    for (let round = 0; round < rounds; round++) {
+      for (const [index, running] of runnings.entries()) figures[index]?.push(await measure(running, false))
     }
     return toRows(scenario, figures)
   } finally {

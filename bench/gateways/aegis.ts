@@ -17,8 +17,10 @@ export interface AegisOptions {
   readonly tree?: string
   /** Flags of node. */
   readonly nodeFlags?: readonly string[]
-  /** Addresses of the upstream; the bench's own when left out. */
-  readonly target?: string
+  /** Verified tokens that the plugin jwt keeps; its default when left out. */
+  readonly keptTokens?: number
+  /** Decisions that the plugin rbac keeps; its default when left out. */
+  readonly keptDecisions?: number
 }
 
 interface Chain {
@@ -32,12 +34,16 @@ const thisTree = fileURLToPath(new URL('../..', import.meta.url))
 /** Counting costs the same whatever the limit is; a 429 costs less than a request that is served. */
 const neverReached = 1_000_000_000
 
-export const wholeChain: readonly object[] = [
+const listPlugins = ({ keptTokens, keptDecisions }: AegisOptions): readonly object[] => [
   { id: 'request-id', plugin: 'request-id' },
   { id: 'cors', plugin: 'cors' },
-  { id: 'jwt', plugin: 'jwt', config: { issuers: [{ issuer, algorithms: ['HS256'], secret }] } },
+  {
+    id: 'jwt',
+    plugin: 'jwt',
+    config: { issuers: [{ issuer, algorithms: ['HS256'], secret }], cache: { maxEntries: keptTokens } },
+  },
   { id: 'tenant', plugin: 'tenant' },
-  { id: 'rbac', plugin: 'rbac' },
+  { id: 'rbac', plugin: 'rbac', config: { maxEntries: keptDecisions } },
   {
     id: 'rate-limit',
     plugin: 'rate-limit',
@@ -57,7 +63,7 @@ export function aegisFullChain(options: AegisOptions = {}): Gateway {
   const route = { permission: { resource: 'items', action: '{method}' } }
   return toGateway(
     { name: 'aegis-full-chain', ...options },
-    { plugins: wholeChain, route, headers: chainHeaders },
+    { plugins: listPlugins(options), route, headers: chainHeaders },
   )
 }
 
@@ -86,7 +92,7 @@ function toGateway(options: AegisOptions & { readonly name: string }, chain: Cha
 type Place = { readonly port: number; readonly upstream: Upstream }
 
 function toConfig(options: AegisOptions, chain: Chain, { port, upstream }: Place): Record<string, object> {
-  const { workers = 1, others = 0, target = upstream.origin } = options
+  const { workers = 1, others = 0 } = options
   const numbers = Array.from({ length: others }, (_, index) => index)
   const path = paths.small
   return {
@@ -100,7 +106,7 @@ function toConfig(options: AegisOptions, chain: Chain, { port, upstream }: Place
     routes: {
       tenancy: { baseDomains: [host.slice(host.indexOf('.') + 1)] },
       tenants: [{ id: tenantId }, ...numbers.map((one) => ({ id: `tenant-${one}` }))],
-      upstreams: { api: { targets: [{ url: target }] } },
+      upstreams: { api: { targets: [{ url: upstream.origin }] } },
       routes: [
         { id: 'items', paths: [path, `${path}/*`], upstream: 'api', ...chain.route },
         ...numbers.map((one) => ({

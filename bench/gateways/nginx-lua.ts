@@ -5,27 +5,37 @@ import { fileURLToPath } from 'node:url'
 import { checkChain } from '../chain-check.ts'
 import { proxyLines, startNginx, upstreamLines } from '../nginx.ts'
 import { freePort } from '../process.ts'
-import { type Gateway, gatewayCore } from '../scenario.ts'
+import { type Gateway, gatewayCore, type Running } from '../scenario.ts'
 import { chainHeaders, host, issuer, secret, tenantId } from '../tokens.ts'
 import { paths, type Upstream } from '../upstream.ts'
 
 const scripts = fileURLToPath(new URL('nginx-lua', import.meta.url))
 
-export const nginxLua: Gateway = {
-  name: 'nginx-lua-chain',
-  async start(upstream, directory) {
-    const port = await freePort()
-    const origin = `http://127.0.0.1:${port}`
-    const nginx = await startNginx({
-      directory,
-      core: gatewayCore,
-      readyUrl: `${origin}/health`,
-      modules: ['ndk_http_module', 'ngx_http_lua_module'],
-      http: toLines(upstream, port, directory),
-    })
-    await checkChain(origin, nginx)
-    return { ...nginx, origin, headers: chainHeaders() }
-  },
+export interface NginxLuaOptions {
+  /** Whether the upstream's decisions are kept; by default they are. */
+  readonly keepDecisions?: boolean
+  /** Memory for verified tokens, as nginx writes sizes; about 512 bytes each. */
+  readonly tokenMemory?: string
+}
+
+export const nginxLua = createNginxLua({})
+
+export function createNginxLua(options: NginxLuaOptions): Gateway {
+  return { name: 'nginx-lua-chain', start: (upstream, directory) => start(upstream, directory, options) }
+}
+
+async function start(upstream: Upstream, directory: string, options: NginxLuaOptions): Promise<Running> {
+  const port = await freePort()
+  const origin = `http://127.0.0.1:${port}`
+  const nginx = await startNginx({
+    directory,
+    core: gatewayCore,
+    readyUrl: `${origin}/health`,
+    modules: ['ndk_http_module', 'ngx_http_lua_module'],
+    http: toLines(upstream, { port, directory, options }),
+  })
+  await checkChain(origin, nginx)
+  return { ...nginx, origin, headers: chainHeaders() }
 }
 
 /** The fields of Aegis's access log, as far as nginx knows them. */
@@ -54,12 +64,19 @@ const logFields: Readonly<Record<string, string>> = {
   referer: '$http_referer',
 }
 
-function toLines({ hostAndPort }: Upstream, port: number, directory: string): string {
+interface Setup {
+  readonly port: number
+  readonly directory: string
+  readonly options: NginxLuaOptions
+}
+
+function toLines({ hostAndPort }: Upstream, { port, directory, options }: Setup): string {
   const tenants = JSON.stringify({ [tenantId]: 'active' })
-  const options = { secret, issuer, baseDomain: host.slice(host.indexOf('.') + 1) }
+  const { keepDecisions = true, tokenMemory = '16m' } = options
+  const given = { secret, issuer, keepDecisions, baseDomain: host.slice(host.indexOf('.') + 1) }
   return `
 lua_package_path '${scripts}/?.lua;;';
-lua_shared_dict tokens 16m;
+lua_shared_dict tokens ${tokenMemory};
 lua_shared_dict decisions 16m;
 lua_shared_dict buckets 16m;
 lua_shared_dict metrics 1m;
@@ -67,7 +84,7 @@ log_format json escape=json '${JSON.stringify(logFields)}';
 access_log ${join(directory, 'access.log')} json buffer=64k flush=1s;
 init_by_lua_block {
   chain = require 'chain'
-  chain.configure(require('cjson').decode [[${JSON.stringify(options)}]], require('cjson').decode [[${tenants}]])
+  chain.configure(require('cjson').decode [[${JSON.stringify(given)}]], require('cjson').decode [[${tenants}]])
 }
 init_worker_by_lua_block { chain.startWorker() }
 ${upstreamLines(hostAndPort)}

@@ -10,11 +10,25 @@ export interface RequestLoad extends Omit<WrkLoad, 'url' | 'headers' | 'seconds'
   readonly units?: (result: WrkResult) => number
 }
 
-export async function measureRequests({ running, seconds }: Turn, load: RequestLoad): Promise<Figures> {
+/** Where a turn begins in the list: not with the tokens that the turn before has just used. */
+const tokensPerTurn = 1511
+
+export async function measureRequests(
+  { running, seconds, number }: Turn,
+  load: RequestLoad,
+): Promise<Figures> {
   const { path, headers, units = ({ requests }) => requests, ...rest } = load
   const before = readCpuUs(running.pid)
   const url = `${running.origin}${path}`
-  const result = await runWrk({ ...rest, url, headers: { ...running.headers, ...headers }, seconds })
+  const result = await runWrk({
+    ...rest,
+    ...(running.tokenFile === undefined
+      ? {}
+      : { tokenFile: running.tokenFile, firstToken: number * tokensPerTurn }),
+    url,
+    headers: { ...running.headers, ...headers },
+    seconds,
+  })
   const cpuUs = readCpuUs(running.pid) - before
   return {
     cost: cpuUs / units(result),

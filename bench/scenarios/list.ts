@@ -1,7 +1,25 @@
 // Every scenario, in the order in which they run.
 import type { Scenario } from '../scenario.ts'
+import { coldTokens } from './cold-tokens.ts'
+import { createHalfRate } from './half-rate.ts'
+import { manyRoutes } from './many-routes.ts'
+import { post1k, post100k } from './post.ts'
+import { rbacMisses } from './rbac-misses.ts'
 import { smallGet } from './small-get.ts'
+import { download, upload } from './transfer.ts'
+import { twoWorkers } from './two-workers.ts'
 
-export const allScenarios: readonly Scenario[] = [smallGet]
+export const allScenarios: readonly Scenario[] = [
+  smallGet,
+  createHalfRate(),
+  post1k,
+  post100k,
+  download,
+  upload,
+  coldTokens,
+  rbacMisses,
+  manyRoutes,
+  twoWorkers,
+]
 /** What `--quick` runs within two minutes. */
 export const quickScenarios: readonly Scenario[] = [smallGet]

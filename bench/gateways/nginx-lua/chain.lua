@@ -75,7 +75,7 @@ local function isAllowed(tenant, user, roles)
   if allowed == nil then
     local ttl
     allowed, ttl = ask(tenant, user, roles, action)
-    if allowed ~= nil then decisions:set(key, allowed, allowed and ttl or 5) end
+    if allowed ~= nil and options.keepDecisions then decisions:set(key, allowed, allowed and ttl or 5) end
   end
   return allowed
 end

@@ -1,0 +1,24 @@
+// Latency where nobody is at the limit: all gateways at half the rate that the slowest of them reached in the warm-up.
+import { aegisFullChain } from '../gateways/aegis.ts'
+import { haproxy } from '../gateways/haproxy.ts'
+import { nginxBare } from '../gateways/nginx-bare.ts'
+import { nginxLua } from '../gateways/nginx-lua.ts'
+import { measureRequests } from '../load/requests.ts'
+import type { Scenario } from '../scenario.ts'
+import { paths } from '../upstream.ts'
+
+export function createHalfRate(): Scenario {
+  let slowest = Number.POSITIVE_INFINITY
+  return {
+    name: 'half-rate',
+    about: 'small GET at half the rate at which the slowest is saturated',
+    unit: 'ms at p99',
+    gateways: [nginxBare, haproxy, nginxLua, aegisFullChain()],
+    async measure(turn) {
+      const load = turn.warmUp ? {} : { perSecond: slowest / 2 }
+      const figures = await measureRequests(turn, { path: paths.small, ...load })
+      if (turn.warmUp) slowest = Math.min(slowest, figures.perSecond)
+      return { ...figures, cost: figures.p99Ms }
+    },
+  }
+}
