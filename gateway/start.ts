@@ -115,10 +115,11 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   })
   const admin = await createAdminServer({ control, log, tokens: access.admin.tokens })
 
+  const demo = gateway.demo === null ? null : startSampleBackend(gateway.demo.backendPort, log)
   await supervisor.start()
   await live.begin()
   workers.ports = await listenOnAll(supervisor.workers(), gateway)
-  const stopDemo = gateway.demo === null ? null : startSampleBackend(gateway.demo.backendPort, log)
+  const stopDemo = await demo
   const { port: adminPort } = await admin.listen(gateway.admin.host, gateway.admin.port)
   log.info({ listeners: listeners(), admin: { port: adminPort }, version: live.version() }, 'ready')
   const demoToken = gateway.demo === null ? null : await signDemoToken(environment, gateway.demo.tenant)

@@ -100,7 +100,7 @@ export const layers: readonly Layer[] = [
       'pino',
     ],
   },
-  { name: 'bench', files: /^bench\//, mayImport: ['^(?!test/)'], libraries: [builtins, 'undici'] },
+  { name: 'bench', files: /^bench\//, mayImport: ['^(?!test/)'], libraries: [builtins, 'undici', 'http-proxy-3'] },
 ]
 
 export function layerOf(path: string): Layer | undefined {
