@@ -1,5 +1,5 @@
 // A bar chart of one or several scenarios as SVG, readable on light and dark pages.
-import { toShort } from './report.ts'
+import { toShort, toTimes } from './report.ts'
 import type { ScenarioResult } from './results.ts'
 
 const width = 860
@@ -31,7 +31,7 @@ function drawScenario({ name, about, unit, rows }: ScenarioResult, top: number):
   const bars = rows.flatMap((row, index) => {
     const y = top + titleHeight + index * (barHeight + gap)
     const length = most > 0 ? Math.max(1, Math.round((row.cost / most) * barWidth)) : 1
-    const text = `${toShort(row.cost)} ${unit} (${row.ratio.toFixed(2)} x)${row.errors > 0 ? `, ${row.errors} errors` : ''}`
+    const text = `${toShort(row.cost)} ${unit} (${toTimes(row.ratio)} x)${row.errors > 0 ? `, ${row.errors} errors` : ''}`
     const kind = row.gateway.startsWith('aegis') ? ' class="aegis"' : ''
     return [
       `<text x="${labelWidth - 10}" y="${y + 15}" text-anchor="end">${toXml(row.gateway)}</text>`,

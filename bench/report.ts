@@ -8,8 +8,8 @@ export function toTable(scenario: Scenario, rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     row.gateway,
     toShort(row.cost),
-    row.ratio.toFixed(2),
-    row.bestRatio.toFixed(2),
+    toTimes(row.ratio),
+    toTimes(row.bestRatio),
     row.perSecond.toFixed(0),
     toShort(row.p50Ms),
     toShort(row.p99Ms),
@@ -32,9 +32,14 @@ export function toTable(scenario: Scenario, rows: readonly Row[]): string {
   return [`${scenario.name}: ${scenario.about}; cost in ${scenario.unit}`, ...lines].join('\n')
 }
 
+/** No multiple of nothing. */
+export function toTimes(ratio: number): string {
+  return Number.isFinite(ratio) ? ratio.toFixed(2) : '-'
+}
+
 /** Three figures are more than these measurements hold. */
 export function toShort(value: number): string {
-  if (Number.isNaN(value)) return '-'
+  if (!Number.isFinite(value)) return '-'
   if (value >= 100) return value.toFixed(0)
   return value >= 10 ? value.toFixed(1) : value.toFixed(2)
 }

@@ -11,12 +11,14 @@ export const nginxBare: Gateway = {
     const origin = `http://127.0.0.1:${port}`
     const http = `
 access_log off;
+map $http_upgrade $connection_header { default Upgrade; '' ''; }
 ${upstreamLines(hostAndPort)}
 server {
   listen 127.0.0.1:${port} backlog=4096;
   location / {
     ${proxyLines}
-    proxy_set_header Connection "";
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $connection_header;
   }
 }`
     const nginx = await startNginx({

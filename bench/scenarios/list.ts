@@ -1,13 +1,16 @@
 // Every scenario, in the order in which they run.
 import type { Scenario } from '../scenario.ts'
 import { coldTokens } from './cold-tokens.ts'
+import { events } from './events.ts'
 import { createHalfRate } from './half-rate.ts'
+import { idle } from './idle.ts'
 import { manyRoutes } from './many-routes.ts'
 import { post1k, post100k } from './post.ts'
 import { rbacMisses } from './rbac-misses.ts'
 import { smallGet } from './small-get.ts'
 import { download, upload } from './transfer.ts'
 import { twoWorkers } from './two-workers.ts'
+import { websocket } from './websocket.ts'
 
 export const allScenarios: readonly Scenario[] = [
   smallGet,
@@ -20,6 +23,9 @@ export const allScenarios: readonly Scenario[] = [
   rbacMisses,
   manyRoutes,
   twoWorkers,
+  events,
+  websocket,
+  idle,
 ]
 /** What `--quick` runs within two minutes. */
 export const quickScenarios: readonly Scenario[] = [smallGet]
