@@ -119,8 +119,9 @@ const upstream = Type.Object(
     breaker,
     timeouts,
     transport: oneOf(['http1', 'undici'], {
-      default: 'http1',
-      description: 'How requests go up: our own lean HTTP/1.1 client, or undici. TLS always goes by undici.',
+      default: 'undici',
+      description:
+        'How requests go up: undici, or http1, our own lean and strict HTTP/1.1 client. TLS always goes by undici.',
     }),
     preserveHost: Type.Boolean({
       default: false,

@@ -144,8 +144,8 @@ export interface UpstreamConfig {
     readonly errorPercent: number
   }
   readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly bodyIdleMs: number }
-  /** How requests go up: our own HTTP/1.1 client, or undici. TLS always goes by undici. */
-  readonly transport: 'http1' | 'undici'
+  /** How requests go up: undici, or our own lean HTTP/1.1 client. TLS always goes by undici. */
+  readonly transport: 'undici' | 'http1'
   /** True: the client's Host goes up; false: the target's. */
   readonly preserveHost: boolean
 }

@@ -1,4 +1,4 @@
-// A lean HTTP/1.1 client over node:net for plain upstreams, in place of undici's Pool (docs/decisions/upstream-client.md
+// A lean HTTP/1.1 client over node:net for upstreams with `"transport": "http1"` (docs/decisions/upstream-client.md
 // has what it buys). One target; the dispatch interface is undici's. Worker thread; made by upstream/pools.ts.
 import type { Dispatcher } from 'undici'
 import { Call, Connection, type ConnectionOwner, type Http1Timeouts } from './connection.ts'

@@ -15,9 +15,11 @@ export class ResponseError extends Error {
 }
 
 const headLimitBytes = 65_536
+const headLimit = ['the head of the answer is', headLimitBytes] as const
+const trailersLimit = ['the trailers are', headLimitBytes] as const
 const headerLimit = 256
 /** A chunk-size line with extensions; nobody sends any. */
-const sizeLineLimitBytes = 256
+const sizeLineLimit = ['a chunk-size line is', 256] as const
 const endOfHead = Buffer.from('\r\n\r\n')
 const endOfLine = Buffer.from('\r\n')
 const nothing = Buffer.alloc(0)
@@ -39,11 +41,12 @@ export class ResponseParser {
   #state: State = State.idle
   /** An unfinished head or line of an earlier chunk. */
   #partial: Buffer = nothing
+  /** How much of it was searched for its end: each byte is looked at once, however slowly they come. */
+  #searched = 0
   /** Bytes of the body, or of its present chunk, that are still to come. */
   #left = 0
   #headRequest = false
   #trailerBytes = 0
-  #keepAlive = false
   /** True while nothing speaks against another request on this connection. */
   reusable = true
   /** How long the peer said it keeps an idle connection, less a second for the way. */
@@ -86,7 +89,8 @@ export class ResponseParser {
     if (this.#state === State.idle) return
     if (this.#state !== State.untilClose)
       throw new ResponseError('the connection ended before the answer did')
-    this.#complete()
+    this.#state = State.idle
+    this.#sink.onComplete()
   }
 
   /** Where parsing goes on; -1 when more bytes are needed first. */
@@ -111,14 +115,19 @@ export class ResponseParser {
     }
   }
 
+  /** Where `end` begins; -1 when more bytes are needed to tell. `what` is too large beyond `limitBytes`. */
+  #find(end: Buffer, chunk: Buffer, at: number, [what, limitBytes]: readonly [string, number]): number {
+    const from = at + this.#searched
+    const found = chunk.indexOf(end, Math.max(at, from - end.length + 1))
+    if ((found < 0 ? chunk.length : found) - at > limitBytes) throw new ResponseError(`${what} too large`)
+    if (found < 0) refuseBareLineFeed(chunk, at, from)
+    this.#searched = found < 0 ? chunk.length - at : 0
+    return found
+  }
+
   #readHead(chunk: Buffer, at: number): number {
-    const end = chunk.indexOf(endOfHead, at)
-    if (end < 0) {
-      if (chunk.length - at > headLimitBytes) throw new ResponseError('the head of the answer is too large')
-      refuseBareLineFeed(chunk, at)
-      return -1
-    }
-    if (end - at > headLimitBytes) throw new ResponseError('the head of the answer is too large')
+    const end = this.#find(endOfHead, chunk, at, headLimit)
+    if (end < 0) return -1
     const after = end + 4
     const text = chunk.toString('latin1', at, end)
     const firstEnd = text.indexOf('\r\n')
@@ -131,29 +140,22 @@ export class ResponseParser {
   /** RFC 9112 section 6.3. `more`: bytes follow the head in this chunk. */
   #frame(status: number, old: boolean, headers: string[], more: boolean): void {
     const { length, chunked, close, keepAlive, idleSeconds } = readFraming(headers, old)
-    if (status < 200) {
-      if (status === 101) throw new ResponseError('the upstream switches protocols without being asked')
-      this.#sink.onHead(status, headers)
-      return
-    }
-    this.#keepAlive = old ? keepAlive : !close
-    if (idleSeconds >= 0) this.keepAliveMs = Math.max(0, idleSeconds - 1) * 1_000
-    const bodiless = this.#headRequest || status === 204 || status === 304
+    if (status === 101) throw new ResponseError('the upstream switches protocols without being asked')
+    // RFC 9110 section 8.6: these have no body. One that comes anyway would be taken for the next answer.
+    if ((status < 200 || status === 204) && (chunked || length > 0)) this.reusable = false
+    if (status < 200) return this.#sink.onHead(status, headers)
+    if (close || (old && !keepAlive)) this.reusable = false
+    if (idleSeconds >= 0) this.keepAliveMs = (idleSeconds - 1) * 1_000
+    if (this.keepAliveMs <= 0) this.reusable = false
     this.#state =
-      bodiless || length === 0
-        ? State.idle
-        : chunked
-          ? State.size
-          : length > 0
-            ? State.fixed
-            : State.untilClose
+      this.#headRequest || status === 204 || status === 304 ? State.idle : toState(length, chunked)
     this.#left = length
     this.#trailerBytes = 0
     if (this.#state === State.untilClose) this.reusable = false
     if (this.#state !== State.idle) return this.#sink.onHead(status, headers)
     if (more) this.reusable = false
     this.#sink.onHead(status, headers)
-    this.#complete()
+    this.#sink.onComplete()
   }
 
   #readBody(chunk: Buffer, at: number): number {
@@ -167,19 +169,14 @@ export class ResponseParser {
     if (last && end < chunk.length) this.reusable = false
     this.#state = last ? State.idle : State.dataEnd
     this.#sink.onBody(chunk.subarray(at, end))
-    if (last) this.#complete()
+    if (last) this.#sink.onComplete()
     return end
   }
 
   /** RFC 9112 section 7.1: hexadecimal digits, extensions that are passed over, CRLF. */
   #readSize(chunk: Buffer, at: number): number {
-    const end = chunk.indexOf(endOfLine, at)
-    if (end < 0) {
-      if (chunk.length - at > sizeLineLimitBytes) throw new ResponseError('a chunk-size line is too long')
-      refuseBareLineFeed(chunk, at)
-      return -1
-    }
-    if (end - at > sizeLineLimitBytes) throw new ResponseError('a chunk-size line is too long')
+    const end = this.#find(endOfLine, chunk, at, sizeLineLimit)
+    if (end < 0) return -1
     this.#left = parseChunkSize(chunk.toString('latin1', at, end))
     this.#state = this.#left === 0 ? State.trailers : State.data
     return end + 2
@@ -197,12 +194,8 @@ export class ResponseParser {
 
   /** Trailers are checked and dropped: they never become headers. */
   #readTrailer(chunk: Buffer, at: number): number {
-    const end = chunk.indexOf(endOfLine, at)
-    if (end < 0) {
-      if (chunk.length - at > headLimitBytes) throw new ResponseError('the trailers are too large')
-      refuseBareLineFeed(chunk, at)
-      return -1
-    }
+    const end = this.#find(endOfLine, chunk, at, trailersLimit)
+    if (end < 0) return -1
     this.#trailerBytes += end - at
     if (this.#trailerBytes > headLimitBytes) throw new ResponseError('the trailers are too large')
     if (end > at) {
@@ -211,15 +204,15 @@ export class ResponseParser {
     }
     this.#state = State.idle
     if (end + 2 < chunk.length) this.reusable = false
-    this.#complete()
+    this.#sink.onComplete()
     return end + 2
   }
+}
 
-  #complete(): void {
-    this.#state = State.idle
-    if (!this.#keepAlive) this.reusable = false
-    this.#sink.onComplete()
-  }
+function toState(length: number, chunked: boolean): State {
+  if (chunked) return State.size
+  if (length === 0) return State.idle
+  return length > 0 ? State.fixed : State.untilClose
 }
 
 /** RFC 9112 section 4: HTTP/1.x, three digits; an empty reason may lack its space. */
@@ -296,12 +289,10 @@ function refuseControls(text: string, from: number): void {
   }
 }
 
-/** A lone line feed would be a line's end to a lenient reader: no use in waiting for more. */
-function refuseBareLineFeed(chunk: Buffer, from: number): void {
-  let at = chunk.indexOf(10, from)
-  while (at >= 0) {
-    if (at === from || chunk[at - 1] !== 13) throw new ResponseError('a line ends without a carriage return')
-    at = chunk.indexOf(10, at + 1)
+/** A lone line feed would be a line's end to a lenient reader: no use in waiting for more. The line begins at `start`. */
+function refuseBareLineFeed(chunk: Buffer, start: number, from: number): void {
+  for (let at = chunk.indexOf(10, from); at >= 0; at = chunk.indexOf(10, at + 1)) {
+    if (at === start || chunk[at - 1] !== 13) throw new ResponseError('a line ends without a carriage return')
   }
 }
 
@@ -315,7 +306,8 @@ interface Framing {
   idleSeconds: number
 }
 
-const lengthPattern = /^(?:0|[1-9][0-9]{0,15})$/
+/** Up to 15 digits, so that the number is exact. */
+const lengthPattern = /^(?:0|[1-9][0-9]{0,14})$/
 
 function readFraming(headers: readonly string[], old: boolean): Framing {
   const framing: Framing = { length: -1, chunked: false, close: false, keepAlive: false, idleSeconds: -1 }

@@ -61,11 +61,10 @@ export function createPools(): Pools {
 
 function createPool(origin: string, config: UpstreamConfig, deadlines: Deadlines): OpenPool {
   const questions = createUndiciPool(origin, config)
-  if (config.transport === 'undici' || !origin.startsWith('http://')) {
+  if (config.transport !== 'http1' || !origin.startsWith('http://')) {
     return {
       questions,
-      dispatch: (request, handler) =>
-        questions.dispatch({ ...request, headers: [...request.headers] }, handler),
+      dispatch: (request, handler) => questions.dispatch(request as Dispatcher.DispatchOptions, handler),
       close: () => questions.close(),
     }
   }
