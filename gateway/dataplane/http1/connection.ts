@@ -5,7 +5,8 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Deadlines, Limited } from './deadlines.ts'
 import { type Http1Request, hasLength, toRequestHead } from './request-head.ts'
-import { ResponseError, ResponseParser, type ResponseSink } from './response-parser.ts'
+import { ResponseError } from './response-head.ts'
+import { ResponseParser, type ResponseSink } from './response-parser.ts'
 
 export interface Http1Timeouts {
   readonly connectMs: number
