@@ -51,7 +51,11 @@ export function parseHeaders(text: string, start: number): string[] {
     while (colon < end && tokens[text.charCodeAt(colon)] === 1) colon += 1
     // Also refuses obs-fold and white space before the colon (RFC 9112 section 5.1).
     if (colon === at || text.charCodeAt(colon) !== 58) throw new ResponseError('a header name is not valid')
-    headers.push(text.slice(at, colon), readValue(text, colon + 1, end))
+    const name = text.slice(at, colon)
+    // Some readers leave a tab at the end in the value, so that `chunked` is none (llhttp does).
+    if (text.charCodeAt(end - 1) === 9 && /^(?:transfer-encoding|content-length)$/i.test(name))
+      throw new ResponseError(`a tab ends the value of ${name}`)
+    headers.push(name, readValue(text, colon + 1, end))
     at = end + 2
   }
   return headers

@@ -137,6 +137,8 @@ export class ResponseParser {
   #frame(status: number, old: boolean, headers: string[], more: boolean): void {
     const { length, chunked, close, keepAlive, idleSeconds } = readFraming(headers, old)
     if (status === 101) throw new ResponseError('the upstream switches protocols without being asked')
+    // After either of these nothing more could come, or nothing that both sides understand.
+    if (status < 200 && (close || old)) throw new ResponseError('an interim answer that cannot be one')
     // RFC 9110 section 8.6: these have no body. One that comes anyway would be taken for the next answer.
     if ((status < 200 || status === 204) && (chunked || length > 0)) this.reusable = false
     if (status < 200) return this.#sink.onHead(status, headers)
@@ -195,7 +197,9 @@ export class ResponseParser {
     this.#trailerBytes += end - at
     if (this.#trailerBytes > headLimitBytes) throw new ResponseError('the trailers are too large')
     if (end > at) {
-      parseHeaders(chunk.toString('latin1', at, end), 0)
+      const { length, chunked } = readFraming(parseHeaders(chunk.toString('latin1', at, end), 0), false)
+      // RFC 9110 section 6.5.1: too late to say how the body is framed.
+      if (length >= 0 || chunked) throw new ResponseError('a trailer speaks of the framing of the body')
       return end + 2
     }
     this.#state = State.idle
@@ -220,7 +224,7 @@ function refuseBareLineFeed(chunk: Buffer, start: number, from: number): void {
 
 /** RFC 9112 section 7.1: at most 13 digits, so that the number is exact; extensions are checked and passed over. */
 const sizeLine =
-  /^([0-9a-fA-F]{1,13})(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"[^"\\\x00-\x08\x0a-\x1f]*"))?)*$/
+  /^([0-9a-fA-F]{1,13})(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"[^"\\\x00-\x08\x0a-\x1f\x7f]*"))?)*$/
 
 function parseChunkSize(line: string): number {
   const size = sizeLine.exec(line)

@@ -32,6 +32,8 @@ export const refusedHeads: readonly [string, string][] = [
     '101 that nobody asked for',
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n',
   ],
+  ['an interim answer of HTTP/1.0', `HTTP/1.0 103 Hints\r\n\r\n${empty}`],
+  ['an interim answer that closes', `HTTP/1.1 103 Hints\r\nConnection: close\r\n\r\n${empty}`],
   ['bare LF behind the status line', 'HTTP/1.1 200 OK\nA: b\r\n\r\n'],
   ['bare LF behind a header', `${ok}A: b\nB: c\r\n\r\n`],
   ['bare LF as the empty line', `${ok}A: b\r\n\n`],
@@ -107,6 +109,8 @@ export const refusedFramings: readonly [string, string][] = [
   ],
   ['TE, then CL', `${ok}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n`],
   ['CL, then TE', `${ok}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+  ['a tab behind chunked', `${ok}Transfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n`],
+  ['a tab behind a length', `${ok}Content-Length: 5\t \t\r\n\r\nhello`],
   ['TE in HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
   ['two Content-Lengths on 204', 'HTTP/1.1 204 No\r\nContent-Length: 0\r\nContent-Length: 1\r\n\r\n'],
   ['two Content-Lengths on 100', `HTTP/1.1 100 Go\r\nContent-Length: 0\r\nContent-Length: 1\r\n\r\n${empty}`],
@@ -140,6 +144,7 @@ const otherSizes = [
   '5;a="\n"',
   '5;a=\0',
   '5;\xe9',
+  '5;a="\x7f"',
 ]
 const hugeSizes = [
   '00000000000005',
@@ -165,6 +170,8 @@ export const refusedBodies: readonly [string, string][] = [
   ['bare LF at the end', `${chunked}0\r\n\n`],
   ['bare LF behind the last size', `${chunked}0\n\n`],
   ['a trailer that is no header', `${chunked}0\r\nA\r\n\r\n`],
+  ['Content-Length in a trailer', `${chunked}0\r\nContent-Length: 9\r\n\r\n`],
+  ['Transfer-Encoding in a trailer', `${chunked}0\r\nTransfer-Encoding: chunked\r\n\r\n`],
   ['a folded trailer', `${chunked}0\r\nA: b\r\n c\r\n\r\n`],
   ['bare LF behind a trailer', `${chunked}0\r\nA: b\n\r\n`],
   ['NUL in a trailer', `${chunked}0\r\nA: \0\r\n\r\n`],
@@ -197,12 +204,12 @@ export const taken: readonly Taken[] = [
   { title: 'a reason beyond ASCII', text: 'HTTP/1.1 204 \xe9\t!\r\n\r\n', status: 204 },
   { title: 'no headers', text: 'HTTP/1.1 304 Same\r\n\r\n', status: 304, headers: [] },
   { title: 'a length of nothing', text: empty },
-  { title: 'white space about a length', text: `${ok}Content-Length:\t 5 \t\r\n\r\nhello`, body: 'hello' },
+  { title: 'white space about a length', text: `${ok}Content-Length:\t 5 \r\n\r\nhello`, body: 'hello' },
   { title: 'no space before a value', text: `${ok}Content-Length:5\r\n\r\nhello`, body: 'hello' },
   { title: 'names in any case', text: `${ok}cOnTent-LENGTH: 2\r\n\r\nhi`, body: 'hi' },
   {
     title: 'headers as they are, in their order',
-    text: `${ok}X: a  b \r\nEmpty:\r\nx: \xe9:\t"\r\nContent-Length: 0\r\n\r\n`,
+    text: `${ok}X: a  b \t\r\nEmpty:\r\nx: \xe9:\t"\r\nContent-Length: 0\r\n\r\n`,
     headers: ['X', 'a  b', 'Empty', '', 'x', '\xe9:\t"', 'Content-Length', '0'],
   },
   {
@@ -227,7 +234,7 @@ export const taken: readonly Taken[] = [
   { title: 'chunk extensions', text: `${chunked}2;a;b=c;d="e;f=\t~"\r\nhi\r\n0;z=9\r\n\r\n`, body: 'hi' },
   {
     title: 'trailers, which it drops',
-    text: `${chunked}2\r\nhi\r\n0\r\nContent-Length: 9\r\nX: y\r\n\r\n`,
+    text: `${chunked}2\r\nhi\r\n0\r\nX: y\r\nZ:\r\n\r\n`,
     body: 'hi',
     headers: ['Transfer-Encoding', 'chunked'],
   },
