@@ -86,7 +86,7 @@ export const layers: readonly Layer[] = [
   {
     name: 'test',
     files: /^test\//,
-    mayImport: ['^(?!bench/)'],
+    mayImport: [''],
     libraries: [
       builtins,
       'undici',
@@ -100,7 +100,12 @@ export const layers: readonly Layer[] = [
       'pino',
     ],
   },
-  { name: 'bench', files: /^bench\//, mayImport: ['^(?!test/)'], libraries: [builtins, 'undici', 'http-proxy-3'] },
+  {
+    name: 'bench',
+    files: /^bench\//,
+    mayImport: ['^(?!test/)'],
+    libraries: [builtins, 'undici', 'http-proxy-3'],
+  },
 ]
 
 export function layerOf(path: string): Layer | undefined {

@@ -18,7 +18,11 @@ const route = createRoute({ id: 'r' })
 const refusal = deny(403, 'AEGIS_NO', 'No.')
 
 /** One instance per plugin, in order, all global. */
-function chainOf(plugins: Record<string, Plugin>, onFailure: 'deny' | 'allow' = 'deny', hookTimeoutMs = 50) {
+function chainOf(
+  plugins: Record<string, Plugin>,
+  onFailure: 'deny' | 'allow' = 'deny',
+  hookTimeoutMs = 5_000,
+) {
   const instances = Object.entries(plugins).map(([id, plugin]) =>
     createInstance(createEntry(id, {}, id), plugin, { onFailure, hookTimeoutMs }),
   )
@@ -165,7 +169,11 @@ describe('request hooks', () => {
       test(`${onFailure === 'deny' ? 'refuse with 500' : 'go on'} when one that says ${onFailure} ${title}`, async () => {
         const logged: string[] = []
         const order: string[] = []
-        const chain = chainOf({ a: { onRequest }, b: { onRequest: () => void order.push('b') } }, onFailure)
+        const chain = chainOf(
+          { a: { onRequest }, b: { onRequest: () => void order.push('b') } },
+          onFailure,
+          200,
+        )
         const ex = createExchange({}, createFakeRuntime(logged))
         const verdict = await runRequestHooks(ex, chain)
         assert.equal(verdict?.status, onFailure === 'deny' ? 500 : undefined)
@@ -211,7 +219,7 @@ describe('body hooks', () => {
       const broken = () => {
         throw new Error('broken')
       }
-      const chain = chainOf({ a: { onRequestBody: broken } }, onFailure)
+      const chain = chainOf({ a: { onRequestBody: broken } }, onFailure, 200)
       const ex = createExchange()
       runRequestHooks(ex, chain)
       assert.equal((await runBodyHooks(ex))?.status, onFailure === 'deny' ? 500 : undefined)
@@ -239,18 +247,22 @@ describe('response hooks', () => {
 
   test('keep that order across promises, thenables, throws and time-outs', async () => {
     const order: string[] = []
-    const chain = chainOf({
-      a: { onResponse: () => void order.push('a') },
-      b: { onResponse: () => Promise.reject(new Error('broken')) },
-      c: { onResponse: () => foreign(void order.push('c')) },
-      d: {
-        onResponse: () => {
-          throw new Error('broken')
+    const chain = chainOf(
+      {
+        a: { onResponse: () => void order.push('a') },
+        b: { onResponse: () => Promise.reject(new Error('broken')) },
+        c: { onResponse: () => foreign(void order.push('c')) },
+        d: {
+          onResponse: () => {
+            throw new Error('broken')
+          },
         },
+        e: { onResponse: () => new Promise(() => {}) },
+        f: { onResponse: async () => void order.push('f') },
       },
-      e: { onResponse: () => new Promise(() => {}) },
-      f: { onResponse: async () => void order.push('f') },
-    })
+      'deny',
+      200,
+    )
     const ex = createExchange()
     runRequestHooks(ex, chain)
     await runResponseHooks(ex)
