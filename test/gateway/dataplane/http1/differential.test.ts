@@ -74,7 +74,7 @@ function mutate(text: string, random: Random): string {
 
 describe('mutated answers', () => {
   let port = 0
-  let answer = Buffer.alloc(0)
+  let answer: Buffer = Buffer.alloc(0)
   const server = createServer((socket: Socket) => {
     socket.on('error', () => {})
     socket.once('data', () => socket.end(answer))
