@@ -121,7 +121,7 @@ const upstream = Type.Object(
     transport: oneOf(['http1', 'undici'], {
       default: 'undici',
       description:
-        'How requests go up: undici, or http1, our own lean and strict HTTP/1.1 client. TLS always goes by undici.',
+        'How requests go up: undici, or http1, our own HTTP/1.1 client. http1 is an experiment with known defects, not for production (docs/decisions/upstream-client.md). TLS always goes by undici.',
     }),
     preserveHost: Type.Boolean({
       default: false,
