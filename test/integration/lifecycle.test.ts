@@ -10,27 +10,12 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ask } from '../support/ask.ts'
 import { createConfigDir, startGateway, waitUntil } from '../support/gateway.ts'
+import { killerEntry, writeKiller } from '../support/killer.ts'
 import { createSaas } from '../support/saas.ts'
 import { createUpstream } from '../support/upstream.ts'
 
 const run = promisify(execFile)
 const main = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url))
-
-/** An operator's plugin that kills its worker, the way a defect in it would. */
-const killer = `
-import { Type } from '${import.meta.resolve('typebox')}'
-export default {
-  name: 'killer',
-  schema: Type.Object({}, { additionalProperties: false }),
-  onFailure: 'deny',
-  create: () => ({
-    onRequest(ex) {
-      if (ex.header('x-kill') === 'yes') setTimeout(() => { throw new Error('killed by a test') })
-      return undefined
-    },
-  }),
-}
-`
 
 describe('the life of the process', () => {
   test('SIGTERM lets a running request end, refuses new connections, and exits with 0', async () => {
@@ -94,9 +79,9 @@ describe('the life of the process', () => {
   test('a worker that dies is replaced, on the same port and the same config', async () => {
     const upstream = await createUpstream()
     const saas = createSaas(upstream.url)
-    const plugins = [{ id: 'killer', plugin: './killer.ts' }, ...(saas.plugins ?? [])]
+    const plugins = [killerEntry, ...(saas.plugins ?? [])]
     const config = await createConfigDir({ ...saas, plugins: [], routes: { upstreams: {}, routes: [] } })
-    await writeFile(join(config.dir, 'killer.ts'), killer)
+    await writeKiller(config.dir)
     await writeFile(join(config.dir, 'routes.json'), JSON.stringify(saas.routes))
     await writeFile(join(config.dir, 'plugins.json'), JSON.stringify({ plugins }))
     const gateway = await startGateway({ configDir: config.dir })
