@@ -108,8 +108,11 @@ describe('networks', () => {
 
   test('agree with node:net BlockList on random networks and addresses', () => {
     const four = () => Array.from({ length: 4 }, () => [0, 1, 10, 127, 128, 255][randomInt(6)]).join('.')
+    // Never IPv4-mapped, which is IPv4 for us and another address for BlockList: the first group is not 0.
     const six = () =>
-      Array.from({ length: 8 }, () => [0, 1, 0x8000, 0xffff, 0xfe80][randomInt(5)]?.toString(16)).join(':')
+      Array.from({ length: 8 }, (_, i) =>
+        [1, 0x8000, 0xffff, 0xfe80, 0][randomInt(i === 0 ? 4 : 5)]?.toString(16),
+      ).join(':')
     for (let round = 0; round < 60; round++) {
       // One per family: BlockList also holds IPv4 addresses against wide IPv6 networks, and we do not.
       const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
