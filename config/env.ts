@@ -9,6 +9,8 @@ export interface EnvironmentOverrides {
   /** A bearer token of the admin API, with the role admin; plain text. */
   readonly adminToken?: string
   readonly jwtSecret?: string
+  /** Origin of the Consul agent. */
+  readonly consulUrl?: string
   /** Absolute. */
   readonly stateDir?: string
 }
@@ -46,6 +48,7 @@ Environment variables:
   AEGIS_WORKERS       worker threads, 1 to 64 or "auto"
   AEGIS_ADMIN_TOKEN   bearer token of the admin API, with the role admin
   AEGIS_STATE_DIR     where the last good config and its history are kept
+  CONSUL_URL          origin of the Consul agent, such as http://127.0.0.1:8500
   JWT_SECRET          fills in "\${JWT_SECRET}" of the shipped config
 
 Every other variable can be used in the config as "\${NAME}" or "\${NAME:-default}".
@@ -114,6 +117,7 @@ function readOverrides(variables: Variables, problems: string[]): EnvironmentOve
   const workers = auto ? ('auto' as const) : number('AEGIS_WORKERS', 1, 64)
   const adminToken = given(variables, 'AEGIS_ADMIN_TOKEN')
   const jwtSecret = given(variables, 'JWT_SECRET')
+  const consulUrl = given(variables, 'CONSUL_URL')
   const stateDir = given(variables, 'AEGIS_STATE_DIR')
   if (adminToken !== undefined && !/^[!-~]{16,}$/.test(adminToken)) {
     problems.push('AEGIS_ADMIN_TOKEN must have at least 16 characters, all printable ASCII without spaces.')
@@ -124,6 +128,7 @@ function readOverrides(variables: Variables, problems: string[]): EnvironmentOve
     ...(workers === undefined ? {} : { workers }),
     ...(adminToken === undefined ? {} : { adminToken }),
     ...(jwtSecret === undefined ? {} : { jwtSecret }),
+    ...(consulUrl === undefined ? {} : { consulUrl }),
     ...(stateDir === undefined ? {} : { stateDir: resolve(stateDir) }),
   }
 }

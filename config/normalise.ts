@@ -4,6 +4,9 @@ import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import type {
+  ConfigSource,
+  ConsulConfig,
+  DiscoveryConfig,
   GatewayConfig,
   PluginEntry,
   RouteConfig,
@@ -28,6 +31,8 @@ export const schemasMatchContract: readonly [
   Same<GatewayFile['admin'], GatewayConfig['admin']>,
   Same<GatewayFile['log'], GatewayConfig['log']>,
   Same<NonNullable<GatewayFile['demo']>, NonNullable<GatewayConfig['demo']>>,
+  Same<NonNullable<GatewayFile['consul']>, ConsulConfig>,
+  Same<NonNullable<GatewayFile['configSource']>, ConfigSource>,
   Same<RoutesFile['tenancy'], TenancyConfig>,
   Same<RoutesFile['tenants'][number], Tenant>,
   Same<RoutesFile['upstreams'][string]['retry'], UpstreamConfig['retry']>,
@@ -36,7 +41,7 @@ export const schemasMatchContract: readonly [
   Same<RoutesFile['upstreams'][string]['balancer'], UpstreamConfig['balancer']>,
   Same<RoutesFile['routes'][number]['auth'], RouteConfig['auth']>,
   Same<PluginsFile['plugins'][number], PluginEntry>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true]
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true]
 
 export function toGatewayConfig(
   file: GatewayFile,
@@ -60,7 +65,13 @@ export function toGatewayConfig(
     log: { ...log, file: log.file === null ? null : resolve(configDir, log.file) },
     stateDir: resolve(configDir, file.stateDir),
     demo: file.demo ?? null,
+    consul: file.consul === undefined || file.consul.url === '' ? null : toConsul(file.consul),
+    configSource: file.configSource ?? null,
   }
+}
+
+function toConsul({ url, token }: NonNullable<GatewayFile['consul']>): ConsulConfig {
+  return { url: toOrigin(url), token }
 }
 
 export function toTenancyConfig(file: RoutesFile['tenancy']): TenancyConfig {
@@ -75,14 +86,24 @@ export function toUpstreams(file: RoutesFile['upstreams']): Record<string, Upstr
   const upstreams: Record<string, UpstreamConfig> = {}
   for (const [name, upstream] of Object.entries(file)) {
     const { active, passive } = upstream.health
+    const { targets = [], consul: _consul, dns: _dns, ...others } = upstream
     upstreams[name] = {
-      ...upstream,
+      ...others,
       name,
-      targets: upstream.targets.map(({ url, weight }) => ({ url: toOrigin(url), weight })),
+      targets: targets.map(({ url, weight }) => ({ url: toOrigin(url), weight })),
+      discovery: toDiscovery(upstream),
       health: { active: active ?? null, passive: passive ?? null },
     }
   }
   return upstreams
+}
+
+function toDiscovery({ consul, dns }: RoutesFile['upstreams'][string]): DiscoveryConfig | null {
+  if (consul !== undefined) {
+    const { tag = [], datacenter = null, ...others } = consul
+    return { kind: 'consul', ...others, tags: [tag].flat(), datacenter }
+  }
+  return dns === undefined ? null : { kind: 'dns', ...dns, port: dns.port ?? null }
 }
 
 function toOrigin(url: string): string {

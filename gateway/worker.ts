@@ -49,7 +49,7 @@ const instances = createInstanceStore(findDefinition, {
   counters: createLocalCounters(boot.counters, clock),
   documents: documents.port,
   revocations: revocations.port,
-  subrequest: createSubrequests((ex) => (ex as Exchange).compiled.pickUpstream()),
+  subrequest: createSubrequests((ex) => (ex as Exchange).compiled.pickUpstream(ex)),
   sharedCache: null,
   accessLog: logs.access,
 })
@@ -88,6 +88,7 @@ async function obey(message: ToWorker): Promise<void> {
     case 'feed':
       if (message.feed.topic === 'health') clusters.applyHealth(message.feed.states)
       else if (message.feed.topic === 'revocations') revocations.replace(message.feed.entries)
+      else if (message.feed.topic === 'endpoints') clusters.applyEndpoints(message.feed)
       else documents.onFeed(message.feed)
       return
     case 'ask':

@@ -8,7 +8,8 @@ import type { GatewayFile } from '../schema/gateway.ts'
 import type { PluginsFile } from '../schema/plugins.ts'
 import type { RoutesFile } from '../schema/routes.ts'
 import { checkCoverage } from './coverage.ts'
-import { checkGateway } from './gateway.ts'
+import { checkTenantNames } from './discovery.ts'
+import { checkGateway, namesConsul } from './gateway.ts'
 import { type Inspected, inspectFile } from './inspected.ts'
 import { soundItems } from './places.ts'
 import { readPluginEntries } from './plugin-entries.ts'
@@ -42,7 +43,8 @@ export function checkAll(
   checkGateway({ ...gateway, file: checked.gateway, warn })
   const routesCheck = { ...routes, file: checked.routes, warn }
   checkTenants(routesCheck)
-  checkUpstreams(routesCheck)
+  checkUpstreams(routesCheck, namesConsul({ file: checked.gateway, places: gateway.places }))
+  checkTenantNames(routesCheck)
   checkRoutes(routesCheck)
   const { chain, complete } = readPluginEntries({ ...plugins, context })
   checkPlugins(chain, knownNames(routes), { report: plugins.report, complete })

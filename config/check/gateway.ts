@@ -5,6 +5,7 @@ import type { GatewayFile } from '../schema/gateway.ts'
 import { quote } from '../wording.ts'
 import { hostProblem } from './host-pattern.ts'
 import { type Places, soundItems } from './places.ts'
+import { parseOrigin } from './upstreams.ts'
 
 export interface GatewayCheck {
   readonly file: GatewayFile
@@ -17,6 +18,25 @@ export function checkGateway(check: GatewayCheck): void {
   checkListeners(check)
   checkTokens(check)
   checkProxies(check)
+  checkConsul(check)
+}
+
+/** Whether there is a Consul to ask; a broken file is not taken for one without. */
+export function namesConsul({ file, places }: Pick<GatewayCheck, 'file' | 'places'>): boolean {
+  return !places.isSound('/consul/url') || (file.consul !== undefined && file.consul.url !== '')
+}
+
+function checkConsul({ file, places, report }: GatewayCheck): void {
+  if (file.consul !== undefined && file.consul.url !== '' && places.isSound('/consul/url')) {
+    const origin = parseOrigin(file.consul.url)
+    if ('problem' in origin) report('/consul/url', `Consul: ${origin.problem.replace('target', 'url')}`)
+    if (places.isSound('/consul/token') && /[^!-~]/.test(file.consul.token)) {
+      report('/consul/token', 'Consul: the token must be printable ASCII without spaces.')
+    }
+  }
+  if (file.configSource !== undefined && !namesConsul({ file, places })) {
+    report('/configSource', '"configSource" needs "consul": { "url": ... } beside it, or CONSUL_URL.')
+  }
 }
 
 interface Binding {

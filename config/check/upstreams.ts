@@ -1,12 +1,14 @@
 // Checks of upstreams beyond their schema: names and origins.
 import { escapeStep } from '../pointer.ts'
+import type { Report } from '../problems.ts'
 import { quote } from '../wording.ts'
+import { checkDiscovery } from './discovery.ts'
 import type { RoutesCheck } from './tenants.ts'
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 const nameRule = 'must be 1 to 128 letters, digits, ".", "_" or "-", the first a letter or digit'
 
-export function checkUpstreams({ file, places, report }: RoutesCheck): void {
+export function checkUpstreams({ file, places, report }: RoutesCheck, hasConsul: boolean): void {
   if (places.isSound('/plans')) {
     for (const name of Object.keys(file.plans)) {
       if (!namePattern.test(name))
@@ -21,15 +23,20 @@ export function checkUpstreams({ file, places, report }: RoutesCheck): void {
       continue
     }
     if (!places.isSound(pointer)) continue
-    const origins = new Set<string>()
-    for (const [index, target] of upstream.targets.entries()) {
-      const at = `${pointer}/targets/${index}/url`
-      const origin = parseOrigin(target.url)
-      if ('problem' in origin) report(at, `Upstream ${quote(name)}: ${origin.problem}`)
-      else if (origins.has(origin.origin))
-        report(at, `Upstream ${quote(name)}: the target ${origin.origin} is given twice.`)
-      else origins.add(origin.origin)
-    }
+    const say: Report = (at, message) => report(at, `Upstream ${quote(name)}: ${message}`)
+    checkDiscovery({ upstream, pointer, say, hasConsul })
+    checkTargets(upstream.targets ?? [], pointer, say)
+  }
+}
+
+function checkTargets(targets: readonly { readonly url: string }[], pointer: string, say: Report): void {
+  const origins = new Set<string>()
+  for (const [index, target] of targets.entries()) {
+    const at = `${pointer}/targets/${index}/url`
+    const origin = parseOrigin(target.url)
+    if ('problem' in origin) say(at, origin.problem)
+    else if (origins.has(origin.origin)) say(at, `the target ${origin.origin} is given twice.`)
+    else origins.add(origin.origin)
   }
 }
 

@@ -115,6 +115,33 @@ const demo = Type.Object(
   },
 )
 
+const consul = Type.Object(
+  {
+    url: Type.String({
+      maxLength: 2048,
+      description: 'Origin of the Consul agent, such as "http://127.0.0.1:8500"; empty is none.',
+    }),
+    token: Type.String({ default: '', maxLength: 1024, description: 'ACL token; empty is none.' }),
+  },
+  { ...closed, description: 'Consul agent for discovery and for configSource.' },
+)
+
+const configSource = Type.Object(
+  {
+    consulKv: Type.String({
+      pattern: '^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$',
+      maxLength: 256,
+      'x-allowed': 'a key such as "aegis/config", without a slash at its ends',
+      description: 'Key prefix in Consul KV below which routes.json and plugins.json are.',
+    }),
+  },
+  {
+    ...closed,
+    description:
+      'Where routes.json and plugins.json are read from and written to. Left out: the config directory.',
+  },
+)
+
 export const gatewayFileSchema = Type.Object(
   {
     $schema: schemaReference,
@@ -141,6 +168,8 @@ export const gatewayFileSchema = Type.Object(
       default: '.aegis',
       description: 'Where the last good config and its history are kept; relative to the config directory.',
     }),
+    consul: Type.Optional(consul),
+    configSource: Type.Optional(configSource),
     demo: Type.Optional(demo),
   },
   { ...closed, title: 'Aegis gateway.json', description: 'Static settings; a change needs a restart.' },

@@ -1,5 +1,6 @@
 // Schema of routes.json, the dynamic file: tenants, upstreams and routes; a change is live within a second.
 import Type, { type Static, type TSchemaOptions } from 'typebox'
+import { consulDiscovery, dnsDiscovery } from './discovery.ts'
 import { closed, durationMs, listOf, nameOf, oneOf, schemaReference, wholeNumber } from './parts.ts'
 
 const weight = (options: TSchemaOptions = {}) =>
@@ -106,7 +107,15 @@ const timeouts = Type.Object(
 
 const upstream = Type.Object(
   {
-    targets: Type.Array(target, { minItems: 1, maxItems: 1000, description: 'Where the service runs.' }),
+    targets: Type.Optional(
+      Type.Array(target, {
+        minItems: 1,
+        maxItems: 1000,
+        description: 'Where the service runs. Exactly one of targets, consul and dns is given.',
+      }),
+    ),
+    consul: Type.Optional(consulDiscovery),
+    dns: Type.Optional(dnsDiscovery),
     balancer: oneOf(['round-robin', 'least-request'], {
       default: 'round-robin',
       description: 'How a target is picked; least-request takes the less busy of two random ones.',

@@ -1,5 +1,5 @@
 // What the main thread and its workers say to each other (structured clone over the worker's message port).
-import type { LogConfig, Snapshot } from './snapshot.ts'
+import type { LogConfig, Snapshot, TargetConfig } from './snapshot.ts'
 
 /** Given to a worker when it is spawned. */
 export interface WorkerBoot {
@@ -50,8 +50,17 @@ export type Feed =
   /** The attempt that a refresh() waits for has ended. */
   | { readonly topic: 'document-attempt'; readonly key: string }
   | { readonly topic: 'revocations'; readonly entries: readonly Revocation[] }
+  /** `upstream` is a key of upstream-key.ts. Sent once a first attempt was made; null: it is no longer looked up. */
+  | {
+      readonly topic: 'endpoints'
+      readonly upstream: string
+      /** `toSourceKey` of the settings that they were found by. */
+      readonly source: string
+      readonly targets: readonly TargetConfig[] | null
+    }
 
 export interface TargetHealth {
+  /** Key of upstream-key.ts. */
   readonly upstream: string
   /** Origin of the target. */
   readonly target: string
@@ -72,6 +81,10 @@ export type Report =
   | { readonly topic: 'document-open'; readonly key: string }
   | { readonly topic: 'document-refresh'; readonly key: string }
   | { readonly topic: 'document-close'; readonly key: string }
+  /** This worker has a request for that tenant's own endpoints of an upstream. */
+  | { readonly topic: 'upstream-open'; readonly upstream: string; readonly tenant: string }
+  /** It has had none for a while. */
+  | { readonly topic: 'upstream-close'; readonly upstream: string; readonly tenant: string }
 
 export type Question =
   | { readonly topic: 'metrics' }

@@ -28,6 +28,22 @@ export interface GatewayConfig {
   /** Where last good config, history and revocations are kept; absolute path. */
   readonly stateDir: string
   readonly demo: DemoConfig | null
+  /** null: there is none. */
+  readonly consul: ConsulConfig | null
+  /** Where routes.json and plugins.json are; null: in the config directory. */
+  readonly configSource: ConfigSource | null
+}
+
+export interface ConsulConfig {
+  /** Origin of the agent. */
+  readonly url: string
+  /** ACL token; '' is none. */
+  readonly token: string
+}
+
+export interface ConfigSource {
+  /** Key prefix in Consul's KV store, without slashes at its ends. */
+  readonly consulKv: string
 }
 
 export interface ListenerConfig {
@@ -111,13 +127,57 @@ export interface TargetConfig {
   /** Origin only: scheme, host, port. */
   readonly url: string
   readonly weight: number
+  /** What goes into Host where that is not the host of `url`; only of discovered targets. */
+  readonly host?: string
 }
+
+interface DiscoverySettings {
+  readonly scheme: 'http' | 'https'
+  /** An answer without endpoints: the last ones stay, or there are none. */
+  readonly onEmpty: 'keep' | 'clear'
+}
+
+/** Instances of a service that are registered in Consul. */
+export interface ConsulDiscovery extends DiscoverySettings {
+  readonly kind: 'consul'
+  /** `{tenant}` in it makes this one upstream for each tenant. */
+  readonly service: string
+  /** An instance must have all of them. */
+  readonly tags: readonly string[]
+  /** null: that of the agent. */
+  readonly datacenter: string | null
+  /** True: only instances whose checks all pass; false: also those with warnings, by their other weight. */
+  readonly passingOnly: boolean
+  /** Whether a server that is not the leader may answer. */
+  readonly stale: boolean
+}
+
+/** Addresses that a name resolves to. */
+export interface DnsDiscovery extends DiscoverySettings {
+  readonly kind: 'dns'
+  /** `{tenant}` in it makes this one upstream for each tenant. */
+  readonly name: string
+  readonly type: 'A' | 'AAAA' | 'SRV'
+  /** null only for SRV, whose records name ports. */
+  readonly port: number | null
+  /** `address` or `address:port`; none: those of the system. */
+  readonly resolvers: readonly string[]
+  readonly timeoutMs: number
+  /** Bounds on the time between two look-ups, whatever TTL the records have. */
+  readonly minRefreshMs: number
+  readonly maxRefreshMs: number
+}
+
+export type DiscoveryConfig = ConsulDiscovery | DnsDiscovery
 
 export type RetryReason = 'connect-failure' | 'reset-before-response' | '502' | '503' | '504'
 
 export interface UpstreamConfig {
   readonly name: string
+  /** Of a discovered upstream: those known when the control plane gave this; empty in a snapshot. */
   readonly targets: readonly TargetConfig[]
+  /** null: the targets are those of the config. */
+  readonly discovery: DiscoveryConfig | null
   readonly balancer: BalancerName
   readonly health: {
     readonly active: {

@@ -35,7 +35,7 @@ export function createWorkerEvents(care: WorkerCare): SupervisorEvents {
       if (report.topic === 'ejected') health.ejected(report)
       else if (report.topic === 'document-open') documents.open(report.key, worker.incarnation)
       else if (report.topic === 'document-refresh') documents.refresh(report.key)
-      else documents.close(report.key, worker.incarnation)
+      else if (report.topic === 'document-close') documents.close(report.key, worker.incarnation)
     },
     async onUp(worker) {
       worker.tell({ kind: 'feed', feed: { topic: 'health', states: health.states() } })

@@ -9,6 +9,7 @@ import { answerHealth, findRoute } from './routing.ts'
 import { forward } from './upstream/forward.ts'
 import { bufferBody } from './upstream/request-body.ts'
 import type { OpenTunnel } from './upstream/upgrade.ts'
+import type { UpstreamHandle } from './upstream/upstream-handle.ts'
 
 /** Downstream -> admitted -> routed -> allowed by the chain -> upstream. Each station may answer instead. */
 export function serve(ex: Exchange, openTunnel: OpenTunnel): void {
@@ -41,7 +42,13 @@ function send(ex: Exchange, openTunnel: OpenTunnel): void {
   if (ex.ended || ex.answering) return
   if (ex.preflight)
     return answerWith(ex, deny(405, 'AEGIS_METHOD_NOT_ALLOWED', 'OPTIONS is not served on this route.'))
-  const upstream = ex.compiled.pickUpstream()
+  const upstream = ex.compiled.pickUpstream(ex)
+  if (upstream.arriving === null) return pass(ex, upstream, openTunnel)
+  upstream.arriving.then(() => pass(ex, upstream, openTunnel)).catch((error) => answerFailure(ex, error))
+}
+
+function pass(ex: Exchange, upstream: UpstreamHandle, openTunnel: OpenTunnel): void {
+  if (ex.ended || ex.answering) return
   if (ex.tunnel === null) forward(ex, upstream)
   else openTunnel(ex, ex.tunnel, upstream)
 }

@@ -1,19 +1,20 @@
 // What one worker compiled out of a snapshot: router, chains, clusters. Worker thread; made by worker.ts on `prepare`.
 import type { Logger } from '../contract/ports.ts'
-import type { RouteConfig, Snapshot } from '../contract/snapshot.ts'
+import type { RouteConfig, Snapshot, Tenant } from '../contract/snapshot.ts'
 import { type Chain, compileChain, type Instance } from './chain.ts'
 import type { InstanceLease, InstanceStore } from './instances.ts'
 import type { Peers } from './peers.ts'
 import { createRewrite, type Rewrite } from './rewrite.ts'
 import { createRouter, type Router } from './router.ts'
 import { createTenantDirectory, type TenantDirectory } from './tenancy.ts'
-import type { ClusterLease, Clusters, UpstreamHandle } from './upstream/clusters.ts'
+import type { ClusterLease, Clusters } from './upstream/clusters.ts'
+import type { UpstreamHandle } from './upstream/upstream-handle.ts'
 
 export interface CompiledRoute {
   readonly chain: Chain
   readonly rewrite: Rewrite
-  /** One of the route's upstreams, by weight. */
-  pickUpstream(): UpstreamHandle
+  /** One of the route's upstreams, by weight; of a per-tenant one, the part of the request's tenant. */
+  pickUpstream(ex: { readonly tenant: Tenant | null }): UpstreamHandle
 }
 
 export interface Runtime {
@@ -68,14 +69,17 @@ function compileParts(
   lease: InstanceLease,
   upstreams: ClusterLease,
 ): Runtime {
-  const compile = (route: RouteConfig): CompiledRoute => ({
-    chain: compileChain(lease.instances, route),
-    rewrite: createRewrite(route.rewrite),
-    pickUpstream: createSplit(
+  const compile = (route: RouteConfig): CompiledRoute => {
+    const split = createSplit(
       route.upstream.map(({ name, weight }) => ({ weight, upstream: upstreams.get(name) })),
       parts.random,
-    ),
-  })
+    )
+    return {
+      chain: compileChain(lease.instances, route),
+      rewrite: createRewrite(route.rewrite),
+      pickUpstream: ({ tenant }) => split().of(tenant === null ? null : tenant.id),
+    }
+  }
   const holding = createHolding(() => {
     lease.release()
     upstreams.release()

@@ -245,6 +245,8 @@ test('defaults are filled in and paths are absolute, relative to the config dire
     },
     stateDir: '/etc/aegis/.aegis',
     demo: null,
+    consul: null,
+    configSource: null,
   })
 })
 

@@ -267,6 +267,7 @@ test('a snapshot has its defaults, absent options as null, and names in lower ca
     api: {
       name: 'api',
       targets: [{ url: 'http://a.test', weight: 1 }],
+      discovery: null,
       balancer: 'round-robin',
       health: { active: null, passive: { failures: 5, ejectMs: 30_000 } },
       retry: { attempts: 2, budgetPercent: 20, on: ['connect-failure', 'reset-before-response'] },

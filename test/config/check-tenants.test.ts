@@ -199,10 +199,10 @@ const refused: Rows = [
   [
     'a key of a later version',
     (r) => {
-      r.upstreams.api.consul = {}
+      r.upstreams.api.kubernetes = {}
     },
-    '/upstreams/api/consul',
-    'Upstream "api": Unknown key "consul". Allowed keys: targets, balancer, health',
+    '/upstreams/api/kubernetes',
+    'Upstream "api": Unknown key "kubernetes". Allowed keys: targets, consul, dns, balancer, health',
   ],
   [
     'a key that could change prototypes',

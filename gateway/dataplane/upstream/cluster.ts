@@ -29,6 +29,8 @@ export interface Cluster {
   takeRetry(): boolean
   /** The newest health feed; states of other upstreams are passed over. */
   applyHealth(states: readonly TargetHealth[]): void
+  /** Other endpoints were discovered. Those that stay keep what is known of them; one that left may still be `ended`. */
+  setTargets(targets: readonly TargetConfig[]): void
 }
 
 export interface ClusterPorts {
@@ -54,7 +56,7 @@ interface Traffic {
 
 class UpstreamCluster implements Cluster {
   readonly config: UpstreamConfig
-  readonly endpoints: readonly Endpoint[]
+  endpoints: readonly Endpoint[]
   readonly #ports: ClusterPorts
   readonly #balancer: Balancer
   readonly #traffic: Traffic
@@ -132,6 +134,10 @@ class UpstreamCluster implements Cluster {
     // All verdicts of the active checks first: an ejection asks who else is left.
     for (const state of own) for (const one of this.#at(state.target)) one.healthy = state.healthy
     for (const state of own) for (const one of this.#at(state.target)) this.#follow(one, state, nowMs)
+  }
+
+  setTargets(targets: readonly TargetConfig[]): void {
+    this.endpoints = targets.map((target) => takeOver(target, this.endpoints))
   }
 
   #follow(endpoint: Endpoint, state: TargetHealth, nowMs: number): void {

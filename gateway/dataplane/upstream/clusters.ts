@@ -1,20 +1,12 @@
 // All upstreams of a worker by name, over the life of configs. Worker thread; leased by runtime.ts.
 import type { Clock } from '../../contract/ports.ts'
-import type { Report, TargetHealth } from '../../contract/protocol.ts'
-import type { UpstreamConfig } from '../../contract/snapshot.ts'
+import type { Feed, Report, TargetHealth } from '../../contract/protocol.ts'
+import type { TargetConfig, UpstreamConfig } from '../../contract/snapshot.ts'
+import { isPerTenant, toSourceKey, toUpstreamKey } from '../../contract/upstream-key.ts'
 import { type Cluster, createCluster } from './cluster.ts'
-import type { Endpoint } from './endpoint.ts'
-import type { PoolLease, Pools, TargetPool } from './pools.ts'
-
-/** One upstream as a runtime sees it. */
-export interface UpstreamHandle {
-  readonly name: string
-  readonly config: UpstreamConfig
-  readonly cluster: Cluster
-  poolOf(endpoint: Endpoint): TargetPool
-  /** What goes into Host for that endpoint. */
-  hostOf(endpoint: Endpoint): string
-}
+import type { Pools } from './pools.ts'
+import { TenantHandles, type TenantPart, type TenantUse } from './tenant-handles.ts'
+import { TargetsHandle, type UpstreamHandle } from './upstream-handle.ts'
 
 export interface ClusterLease {
   /** Throws for a name that the snapshot does not define: the loader refuses those. */
@@ -27,7 +19,10 @@ export interface ClusterLease {
 export interface Clusters {
   acquire(upstreams: Readonly<Record<string, UpstreamConfig>>): ClusterLease
   applyHealth(states: readonly TargetHealth[]): void
+  applyEndpoints(feed: EndpointsFeed): void
 }
+
+export type EndpointsFeed = Extract<Feed, { topic: 'endpoints' }>
 
 export interface ClustersParts {
   readonly pools: Pools
@@ -36,7 +31,10 @@ export interface ClustersParts {
   readonly report: (report: Report) => void
 }
 
-type Handles = ReadonlyMap<string, UpstreamHandle>
+type Handles = ReadonlyMap<string, TargetsHandle>
+
+/** A tenant's part of an upstream is given up when it had no request for this long. */
+const tenantIdleMs = 600_000
 
 export function createClusters(parts: ClustersParts): Clusters {
   return new WorkerClusters(parts)
@@ -44,24 +42,28 @@ export function createClusters(parts: ClustersParts): Clusters {
 
 class WorkerClusters implements Clusters {
   readonly #parts: ClustersParts
-  /** Every generation that still serves an exchange hears of health. */
+  /** Every generation that still serves an exchange hears of health and endpoints. */
   readonly #leased = new Set<Handles>()
   #live: Handles = new Map()
   #states: ReadonlyMap<string, TargetHealth[]> = new Map()
+  /** What is known of discovered upstreams, by key. */
+  readonly #known = new Map<string, EndpointsFeed>()
+  /** Tenants' parts that the control plane was asked for, by key. */
+  readonly #uses = new Map<string, TenantUse>()
+  #sweeping = false
 
   constructor(parts: ClustersParts) {
     this.#parts = parts
   }
 
   acquire(upstreams: Readonly<Record<string, UpstreamConfig>>): ClusterLease {
-    const pools: PoolLease[] = []
+    const handles = new Map<string, TargetsHandle>()
     const release = (): void => {
-      for (const pool of pools.splice(0)) pool.release()
+      for (const handle of handles.values()) handle.release()
     }
-    const handles = new Map<string, UpstreamHandle>()
     try {
       for (const [name, config] of Object.entries(upstreams)) {
-        handles.set(name, createHandle(name, this.#createCluster(name, config), this.#parts.pools, pools))
+        handles.set(name, this.#createHandle(name, config))
       }
     } catch (error) {
       release()
@@ -78,22 +80,76 @@ class WorkerClusters implements Clusters {
         this.#live = handles
       },
       release: () => {
-        this.#leased.delete(handles)
-        release()
+        if (this.#leased.delete(handles)) release()
       },
     }
   }
 
   applyHealth(next: readonly TargetHealth[]): void {
     this.#states = Map.groupBy(next, (state) => state.upstream)
-    for (const handles of this.#leased) {
-      for (const [name, { cluster }] of handles) cluster.applyHealth(this.#states.get(name) ?? [])
+    for (const { cluster } of this.#everyHandle()) {
+      cluster.applyHealth(this.#states.get(cluster.config.name) ?? [])
     }
   }
 
-  #createCluster(name: string, config: UpstreamConfig): Cluster {
+  applyEndpoints(feed: EndpointsFeed): void {
+    if (feed.targets === null) {
+      this.#known.delete(feed.upstream)
+      return
+    }
+    this.#known.set(feed.upstream, feed)
+    for (const handle of this.#everyHandle()) {
+      const { name, discovery } = handle.cluster.config
+      if (name !== feed.upstream || toSourceKey(discovery) !== feed.source) continue
+      handle.setTargets(feed.targets)
+      handle.cluster.applyHealth(this.#states.get(name) ?? [])
+    }
+  }
+
+  *#everyHandle(): Generator<TargetsHandle> {
+    for (const handles of this.#leased) {
+      for (const handle of handles.values()) {
+        yield handle
+        if (handle instanceof TenantHandles) for (const part of handle.parts().values()) yield part.handle
+      }
+    }
+  }
+
+  #createHandle(name: string, config: UpstreamConfig): TargetsHandle {
+    const { pools, clock } = this.#parts
+    if (!isPerTenant(config.discovery)) return this.#createKnown(name, null, config)
+    const cluster = this.#createCluster(config, undefined)
+    return new TenantHandles({ name, cluster, pools, clock }, (tenant) => this.#openPart(config, tenant))
+  }
+
+  /** With the targets known by now. */
+  #createKnown(name: string, tenant: string | null, config: UpstreamConfig): TargetsHandle {
+    const { pools, clock } = this.#parts
+    const key = toUpstreamKey(name, tenant)
+    const targets = config.discovery === null ? config.targets : this.#knownTargets(key, config)
+    const own = { ...config, name: key, targets: targets ?? [] }
+    const handle = new TargetsHandle({
+      ...{ name, pools, clock },
+      cluster: this.#createCluster(own, this.#previous(name, tenant)),
+    })
+    if (targets === null) handle.awaitTargets()
+    return handle
+  }
+
+  #knownTargets(key: string, { discovery }: UpstreamConfig): readonly TargetConfig[] | null {
+    const known = this.#known.get(key)
+    return known?.source === toSourceKey(discovery) ? known.targets : null
+  }
+
+  #previous(name: string, tenant: string | null): Cluster | undefined {
+    const live = this.#live.get(name)
+    if (tenant === null) return live?.cluster
+    return live instanceof TenantHandles ? live.parts().get(tenant)?.handle.cluster : undefined
+  }
+
+  #createCluster(config: UpstreamConfig, previous: Cluster | undefined): Cluster {
     const { clock, random, report } = this.#parts
-    const previous = this.#live.get(name)?.cluster
+    const { name } = config
     const cluster = createCluster(config, {
       clock,
       random,
@@ -103,21 +159,42 @@ class WorkerClusters implements Clusters {
     cluster.applyHealth(this.#states.get(name) ?? [])
     return cluster
   }
-}
 
-function createHandle(name: string, cluster: Cluster, pools: Pools, leases: PoolLease[]): UpstreamHandle {
-  const byUrl = new Map<string, { pool: TargetPool; host: string }>()
-  for (const { url } of cluster.config.targets) {
-    const lease = pools.lease(url, cluster.config)
-    leases.push(lease)
-    byUrl.set(url, { pool: lease.pool, host: new URL(url).host })
+  #openPart(config: UpstreamConfig, tenant: string): TenantPart {
+    const upstream = config.name
+    const key = toUpstreamKey(upstream, tenant)
+    const handle = this.#createKnown(upstream, tenant, config)
+    let use = this.#uses.get(key)
+    if (use === undefined) {
+      use = { upstream, tenant, usedAtMs: 0 }
+      this.#uses.set(key, use)
+      this.#parts.report({ topic: 'upstream-open', upstream, tenant })
+    }
+    if (!this.#sweeping) this.#sweepLater()
+    return { handle, use }
   }
-  const of = (endpoint: Endpoint) => byUrl.get(endpoint.url) as { pool: TargetPool; host: string }
-  return {
-    name,
-    config: cluster.config,
-    cluster,
-    poolOf: (endpoint) => of(endpoint).pool,
-    hostOf: (endpoint) => of(endpoint).host,
+
+  #sweepLater(): void {
+    this.#sweeping = true
+    this.#parts.clock.after(tenantIdleMs / 10, () => {
+      this.#sweep()
+      this.#sweeping = false
+      if (this.#uses.size > 0) this.#sweepLater()
+    })
+  }
+
+  #sweep(): void {
+    const idleSinceMs = this.#parts.clock.monotonicMs() - tenantIdleMs
+    for (const [key, { upstream, tenant, usedAtMs }] of this.#uses) {
+      if (usedAtMs > idleSinceMs) continue
+      const owners = [...this.#leased]
+        .map((handles) => handles.get(upstream))
+        .filter((handle) => handle instanceof TenantHandles)
+      if (owners.some((owner) => owner.parts().get(tenant)?.handle.isBusy() === true)) continue
+      for (const owner of owners) owner.drop(tenant)
+      this.#uses.delete(key)
+      this.#known.delete(key)
+      this.#parts.report({ topic: 'upstream-close', upstream, tenant })
+    }
   }
 }

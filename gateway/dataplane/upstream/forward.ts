@@ -5,10 +5,10 @@ import { deny, type Reply } from '../../contract/reply.ts'
 import type { Exchange } from '../exchange.ts'
 import { toUpstreamHeaders } from '../headers.ts'
 import { answerWith } from '../respond.ts'
-import type { UpstreamHandle } from './clusters.ts'
 import type { Endpoint } from './endpoint.ts'
 import { RequestBody } from './request-body.ts'
 import { UpstreamCall } from './upstream-call.ts'
+import type { UpstreamHandle } from './upstream-handle.ts'
 
 export const noHealthyUpstream: Reply = deny(
   503,

@@ -9,9 +9,9 @@ import type { Exchange } from '../exchange.ts'
 import { toDownstreamHeaders } from '../headers.ts'
 import { answerInstead, answerWith, breakOff, sendHead, startAnswer } from '../respond.ts'
 import type { Outcome } from './cluster.ts'
-import type { UpstreamHandle } from './clusters.ts'
 import type { Endpoint } from './endpoint.ts'
 import { explainFailure } from './failure.ts'
+import type { UpstreamHandle } from './upstream-handle.ts'
 
 /** How long a peer may keep its side open after the other one has closed. */
 const lingerMs = 5_000

@@ -2,8 +2,8 @@
 import { GatewayError } from '../../contract/errors.ts'
 import type { RequestView } from '../../contract/exchange.ts'
 import type { Subrequest, SubrequestAnswer, SubrequestPort } from '../../contract/ports.ts'
-import type { UpstreamHandle } from './clusters.ts'
 import { explainFailure } from './failure.ts'
+import type { UpstreamHandle } from './upstream-handle.ts'
 
 /** `upstreamOf`: one of the upstreams of the exchange's route. */
 export function createSubrequests(upstreamOf: (ex: RequestView) => UpstreamHandle): SubrequestPort {
@@ -11,7 +11,8 @@ export function createSubrequests(upstreamOf: (ex: RequestView) => UpstreamHandl
 }
 
 async function ask(upstream: UpstreamHandle, request: Subrequest): Promise<SubrequestAnswer> {
-  const { cluster } = upstream
+  const { cluster, arriving } = upstream
+  if (arriving !== null) await arriving
   const endpoint = cluster.admit() === 'ok' ? cluster.pick([]) : null
   if (endpoint === null)
     throw unavailable(`upstream ${upstream.name} has no healthy target or its breaker is open`)

@@ -6,10 +6,10 @@ import httpProxy from 'http-proxy-3'
 import type { Exchange, Tunnel } from '../exchange.ts'
 import { toUpstreamHeaders } from '../headers.ts'
 import { answerWith } from '../respond.ts'
-import type { UpstreamHandle } from './clusters.ts'
 import type { Endpoint } from './endpoint.ts'
 import { noHealthyUpstream, refuseByBreaker } from './forward.ts'
 import { Handshake, toHeaderRecord } from './handshake.ts'
+import type { UpstreamHandle } from './upstream-handle.ts'
 
 /** RFC 6455 section 4.2.1. Anything else that asks for an upgrade is served as ordinary HTTP. */
 export function isWebSocketHandshake(req: IncomingMessage): boolean {

@@ -7,10 +7,10 @@ import type { Exchange } from '../exchange.ts'
 import { toDownstreamHeaders } from '../headers.ts'
 import { answerInstead, answerWith, breakOff, drainRequest, sendHead, startAnswer } from '../respond.ts'
 import type { Outcome } from './cluster.ts'
-import type { UpstreamHandle } from './clusters.ts'
 import type { Endpoint } from './endpoint.ts'
 import { explainFailure, type UpstreamFailure } from './failure.ts'
 import { RequestBody } from './request-body.ts'
+import type { UpstreamHandle } from './upstream-handle.ts'
 
 /** RFC 9110 section 9.2.2, less what a gateway should not repeat by itself. */
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])

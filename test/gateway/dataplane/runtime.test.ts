@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import type { InstanceStore } from '../../../gateway/dataplane/instances.ts'
 import { createPeers } from '../../../gateway/dataplane/peers.ts'
 import { compileRuntime, type RuntimeParts } from '../../../gateway/dataplane/runtime.ts'
-import type { Clusters, UpstreamHandle } from '../../../gateway/dataplane/upstream/clusters.ts'
+import type { Clusters } from '../../../gateway/dataplane/upstream/clusters.ts'
+import type { UpstreamHandle } from '../../../gateway/dataplane/upstream/upstream-handle.ts'
 import { createTestPorts } from '../../support/ports.ts'
 import { createRoute } from '../../support/view.ts'
 import { createSnapshot } from './snapshot.ts'
@@ -19,12 +20,13 @@ function createParts(over: Partial<RuntimeParts> = {}): { parts: RuntimeParts; r
     acquire: () => ({
       get: (name) => {
         if (name === 'missing') throw new Error('no upstream is named missing')
-        return { name } as UpstreamHandle
+        return { name, of: () => ({ name }) as UpstreamHandle } as unknown as UpstreamHandle
       },
       activate() {},
       release: () => void released.push('clusters'),
     }),
     applyHealth() {},
+    applyEndpoints() {},
   }
   const parts = {
     instances,
@@ -99,7 +101,7 @@ describe('runtime', () => {
     assert.ok(found !== undefined && 'entry' in found)
     const counts: Record<string, number> = {}
     for (let i = 0; i < 100; i++) {
-      const { name } = found.entry.compiled.pickUpstream()
+      const { name } = found.entry.compiled.pickUpstream({ tenant: null })
       counts[name] = (counts[name] ?? 0) + 1
     }
     assert.deepEqual(counts, { v1: 90, v2: 10 })

@@ -28,6 +28,8 @@ export function createSnapshot(over: Partial<Snapshot> = {}): Snapshot {
       log: { level: 'silent', access: 'off', file: null, rotateBytes: 1, rotateKeep: 1 },
       stateDir: '/nowhere',
       demo: null,
+      consul: null,
+      configSource: null,
     },
     tenancy: { baseDomains: [], unknownTenant: 404 },
     tenants: [],

@@ -12,6 +12,7 @@ export function createUpstream(
   return {
     name: 'api',
     targets: weights.map((weight, index) => ({ url: `http://127.0.0.1:${9000 + index}`, weight })),
+    discovery: null,
     balancer: 'round-robin',
     health: { active: null, passive: { failures: 3, ejectMs: 1000 } },
     retry: { attempts: 2, budgetPercent: 20, on: ['connect-failure'] },
