@@ -13,11 +13,11 @@ export function splitUpstreamKey(key: string): { readonly upstream: string; read
 }
 
 export function isPerTenant(discovery: DiscoveryConfig | null): boolean {
-  return discovery !== null && serviceOf(discovery).includes('{tenant}')
+  return discovery !== null && lookedUpName(discovery).includes('{tenant}')
 }
 
 /** The service in Consul, or the name in DNS, with `{tenant}` still in it. */
-export function serviceOf(discovery: DiscoveryConfig): string {
+export function lookedUpName(discovery: DiscoveryConfig): string {
   return discovery.kind === 'consul' ? discovery.service : discovery.name
 }
 
