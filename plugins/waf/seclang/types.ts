@@ -42,8 +42,19 @@ export interface OperatorEnv {
 /** Names and values as the rules see them: decoded, in the order of the body, names repeated as sent. */
 export type Pair = readonly [name: string, value: string]
 
+/** What a body may hold. Past a limit the body has an error, and what was read before stays. */
+export interface BodyLimits {
+  /** Names, values and parts in all. */
+  readonly args: number
+  /** Nesting of a JSON or XML body. */
+  readonly depth: number
+}
+
 export interface UrlEncodedBody {
   readonly args: readonly Pair[]
+  /** A % that no two hexadecimal digits follow (URLENCODED_ERROR); it stays in the value as sent. */
+  readonly invalidEncoding: boolean
+  readonly error: string | null
 }
 
 /** `args` are named `json`, `json.a.b.0`, ...; scalars as text: true, false, empty for null, numbers as written. */
