@@ -16,7 +16,6 @@ interface Frame {
 const nameBytesPerByte = 8
 const nameBytesAtLeast = 65_536
 
-const scalar = /(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/y
 const utf8Mark = '\xef\xbb\xbf'
 
 export function parseJson(text: string, limits: BodyLimits): JsonBody {
@@ -30,6 +29,7 @@ class JsonReader {
   readonly #text: string
   readonly #limits: BodyLimits
   readonly #frames: Frame[] = []
+  readonly #scalar = /(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/y
   #at: number
   #nameBytes: number
   #error: string | null = null
@@ -80,10 +80,10 @@ class JsonReader {
       const value = this.#readString()
       return value === null ? this.#fail('a string is not well formed') : this.#report(path, value)
     }
-    scalar.lastIndex = this.#at
-    const match = scalar.exec(this.#text)
+    this.#scalar.lastIndex = this.#at
+    const match = this.#scalar.exec(this.#text)
     if (match === null) return this.#fail('a value is none')
-    this.#at = scalar.lastIndex
+    this.#at = this.#scalar.lastIndex
     this.#report(path, match[0] === 'null' ? '' : match[0])
   }
 

@@ -13,14 +13,15 @@ export interface Disposition {
 
 type Parameter = { readonly name: string; readonly value: string; readonly oddQuotes: boolean }
 
-const parameterAt = /[ \t]*;[ \t]*([^\s=;"]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\[\s\S])*)"|([^;]*))/y
+const parameter = /[ \t]*;[ \t]*([^\s=;"]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\[\s\S])*)"|([^;]*))/y
 
 export function readDisposition(value: string): Disposition {
+  const parameterAt = new RegExp(parameter)
   const start = /^form-data(?=[\s;]|$)/i.exec(value)
   const found: Parameter[] = []
   parameterAt.lastIndex = start?.[0].length ?? 0
   let end = parameterAt.lastIndex
-  for (let match = next(value); match !== null; match = next(value)) {
+  for (let match = next(parameterAt, value); match !== null; match = next(parameterAt, value)) {
     found.push(match)
     end = parameterAt.lastIndex
   }
@@ -34,7 +35,7 @@ export function readDisposition(value: string): Disposition {
   }
 }
 
-function next(value: string): Parameter | null {
+function next(parameterAt: RegExp, value: string): Parameter | null {
   const match = parameterAt.exec(value)
   if (match === null) return null
   const [, name = '', quoted, bare = ''] = match

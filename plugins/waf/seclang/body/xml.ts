@@ -10,8 +10,6 @@ interface Element {
   readonly slot: number
 }
 
-const nameAt = /[A-Za-z_:\x80-\xff][-.\w:\x80-\xff]*/y
-const spaceAt = /[ \t\r\n]*/y
 const utf8Mark = '\xef\xbb\xbf'
 const encodings = /^(?:utf-?8|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-9])$/i
 const encodingOf = /\sencoding\s*=\s*["']([^"'<>]{0,40})/
@@ -28,6 +26,8 @@ class XmlReader {
   readonly #limits: BodyLimits
   readonly #texts: string[] = []
   readonly #open: Element[] = []
+  readonly #name = /[A-Za-z_:\x80-\xff][-.\w:\x80-\xff]*/y
+  readonly #space = /[ \t\r\n]*/y
   #at: number
   #rootSeen = false
   #error: string | null = null
@@ -171,15 +171,15 @@ class XmlReader {
   }
 
   #readName(): string {
-    nameAt.lastIndex = this.#at
-    const name = nameAt.exec(this.#text)?.[0] ?? ''
+    this.#name.lastIndex = this.#at
+    const name = this.#name.exec(this.#text)?.[0] ?? ''
     this.#at += name.length
     return name
   }
 
   #skipSpace(): void {
-    spaceAt.lastIndex = this.#at
-    this.#at += spaceAt.exec(this.#text)?.[0].length ?? 0
+    this.#space.lastIndex = this.#at
+    this.#at += this.#space.exec(this.#text)?.[0].length ?? 0
   }
 
   #fail(reason: string): void {
