@@ -107,3 +107,9 @@ export interface MultipartBody {
   readonly flags: MultipartFlags
   readonly error: string | null
 }
+
+/** Finds many literals in one pass (`createLiteralAutomaton(literals)` in regex/automaton.ts); ASCII case is ignored. */
+export interface LiteralAutomaton {
+  /** Sets the bit of each literal that occurs (by its index; nothing is cleared); true when there was any. */
+  scan(value: string, hits: Uint32Array): boolean
+}
