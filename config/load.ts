@@ -31,8 +31,17 @@ export interface ReadResult {
 }
 
 export type BuildResult =
-  | { readonly ok: true; readonly snapshot: Omit<Snapshot, 'version'>; readonly warnings: string[] }
-  | { readonly ok: false; readonly problems: ConfigProblem[] }
+  | ({
+      readonly ok: true
+      readonly snapshot: Omit<Snapshot, 'version'>
+      readonly warnings: string[]
+    } & Looked)
+  | ({ readonly ok: false; readonly problems: ConfigProblem[] } & Looked)
+
+interface Looked {
+  /** Absolute paths of files and directories that plugins read or missed: a change of one may make another config. */
+  readonly looked: readonly string[]
+}
 
 export async function readConfigFiles(dir: string): Promise<ReadResult> {
   const problems: ConfigProblem[] = []
@@ -107,11 +116,15 @@ export function buildSnapshot(files: ConfigFiles, context: BuildContext): BuildR
   for (const problem of context.known ?? []) problems.add(problem)
   for (const problem of context.modules?.problems ?? []) problems.add(problem)
   const checked = checkAll(files, context, problems, (message) => warnings.push(message))
-  if (problems.count > 0) return { ok: false, problems: problems.list().map((one) => anchored(one, files)) }
+  const looked = [...checked.pluginFiles.looked]
+  if (problems.count > 0) {
+    return { ok: false, problems: problems.list().map((one) => anchored(one, files)), looked }
+  }
   const { gateway, routes, plugins } = checked
   return {
     ok: true,
     warnings,
+    looked,
     snapshot: freezeDeep({
       gateway: toGatewayConfig(gateway, context.configDir, context.overrides.adminToken),
       tenancy: toTenancyConfig(routes.tenancy),
@@ -119,7 +132,11 @@ export function buildSnapshot(files: ConfigFiles, context: BuildContext): BuildR
       plans: routes.plans,
       upstreams: toUpstreams(routes.upstreams),
       routes: routes.routes.map(toRouteConfig),
-      plugins: plugins.plugins.map((entry) => withModuleUrl(entry, context.modules)),
+      plugins: plugins.plugins.map((entry, index) => {
+        const recorded = checked.pluginFiles.recorded.get(`/plugins/${index}`)
+        const named = withModuleUrl(entry, context.modules)
+        return recorded === undefined ? named : { ...named, files: recorded }
+      }),
     }),
   }
 }

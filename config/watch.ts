@@ -1,14 +1,14 @@
 // Tells when the content of the config files has changed: written in place, renamed over, swapped by a symbolic link
 // (of a file or of the whole directory, as Kubernetes does), deleted and made again. Main thread.
 import { createHash } from 'node:crypto'
-import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
+import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileNames } from './load.ts'
 
 export interface WatchOptions {
   readonly dir: string
-  /** More files to watch, such as secrets and modules; absolute. */
+  /** More files to watch, such as secrets and modules, and directories whose list of names counts; absolute. */
   readonly extraPaths?: readonly string[]
   /** Called with the paths whose content changed; also when a file is gone or came back. */
   readonly onChange: (changed: readonly string[]) => void
@@ -163,7 +163,16 @@ function signatureSync(path: string, read: (stats: Stats) => string): Signature 
 }
 
 async function contentOf(path: string): Promise<string> {
-  return readFile(path).then(hash, errorCode)
+  return readFile(path).then(hash, (error) => listing(path) ?? errorCode(error))
+}
+
+/** The content of a directory is the names in it; undefined for what is none. */
+function listing(path: string): string | undefined {
+  try {
+    return readdirSync(path).sort().join('\n')
+  } catch {
+    return undefined
+  }
 }
 
 function lookSync(path: string): Watched {
@@ -171,7 +180,7 @@ function lookSync(path: string): Watched {
   try {
     return { signature, content: hash(readFileSync(path)) }
   } catch (error) {
-    return { signature, content: errorCode(error) }
+    return { signature, content: listing(path) ?? errorCode(error) }
   }
 }
 

@@ -53,14 +53,21 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   const metrics = createMetricsMerge()
   const counters = createCounterBuffer()
   const gauges = createGauges(metrics.own, () => readCounterStats(counters))
+  let followed: string[] = []
   const live = createLiveConfig({
     ...{ environment, definitions: definitions(), history, publisher },
     workers: () => supervisor.workers(),
-    onLive(snapshot, files) {
+    onLive(snapshot, files, looked) {
       health.apply(snapshot.upstreams)
-      watch.follow([...listModuleFiles(files.plugins, configDir), ...listSecretFiles(files, configDir)])
+      followed = [
+        ...listModuleFiles(files.plugins, configDir),
+        ...listSecretFiles(files, configDir),
+        ...looked,
+      ]
+      watch.follow(followed)
       gauges.version(snapshot.version)
     },
+    onRefused: (looked) => watch.follow([...followed, ...looked]),
     onAttempt: (ok) => gauges.reload(ok),
     log: () => log,
   })

@@ -12,7 +12,7 @@ import { checkTenantNames } from './discovery.ts'
 import { checkGateway, namesConsul } from './gateway.ts'
 import { type Inspected, inspectFile } from './inspected.ts'
 import { soundItems } from './places.ts'
-import { readPluginEntries } from './plugin-entries.ts'
+import { type PluginFiles, readPluginEntries } from './plugin-entries.ts'
 import { checkPlugins, type KnownNames } from './plugins.ts'
 import { checkRoutes } from './routes.ts'
 import { checkTenants } from './tenants.ts'
@@ -23,6 +23,7 @@ export interface CheckedFiles {
   readonly gateway: GatewayFile
   readonly routes: RoutesFile
   readonly plugins: PluginsFile
+  readonly pluginFiles: PluginFiles
 }
 
 export function checkAll(
@@ -46,7 +47,7 @@ export function checkAll(
   checkUpstreams(routesCheck, namesConsul({ file: checked.gateway, places: gateway.places }))
   checkTenantNames(routesCheck)
   checkRoutes(routesCheck)
-  const { chain, complete } = readPluginEntries({ ...plugins, context })
+  const { chain, complete, files: pluginFiles } = readPluginEntries({ ...plugins, context })
   checkPlugins(chain, knownNames(routes), { report: plugins.report, complete })
   if (complete) {
     checkCoverage({
@@ -56,7 +57,7 @@ export function checkAll(
       report: routes.report,
     })
   }
-  return checked
+  return { ...checked, pluginFiles }
 }
 
 function knownNames({ value, places }: Inspected): KnownNames {

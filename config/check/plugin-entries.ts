@@ -1,6 +1,8 @@
 // Finds the definition of every plugin entry and checks the entry's config by it, filling in defaults.
 import type { PluginDefinition } from '../../gateway/contract/plugin.ts'
+import type { RecordedFiles } from '../../gateway/contract/recorded-files.ts'
 import type { BuildContext } from '../context.ts'
+import { createFileRecorder } from '../plugin-files.ts'
 import { isModulePath } from '../plugin-modules.ts'
 import { valueAt } from '../pointer.ts'
 import type { PluginsFile } from '../schema/plugins.ts'
@@ -16,30 +18,41 @@ export interface EntriesCheck extends Inspected {
 
 interface ConfigCheck extends EntriesCheck {
   readonly validators: ValidatorCache
+  readonly files: PluginFiles
+}
+
+/** What plugins read while their configs were checked. */
+export interface PluginFiles {
+  /** By the entry's pointer. */
+  readonly recorded: Map<string, RecordedFiles>
+  /** Absolute paths that a change of which may make another config. */
+  readonly looked: Set<string>
 }
 
 export interface ReadEntries {
   readonly chain: ChainEntry[]
   /** Every entry is sound and its plugin is known. */
   readonly complete: boolean
+  readonly files: PluginFiles
 }
 
 export function readPluginEntries(check: EntriesCheck): ReadEntries {
   const chain: ChainEntry[] = []
+  const files: PluginFiles = { recorded: new Map(), looked: new Set() }
   const list = check.value.plugins
-  if (!Array.isArray(list) || !check.places.isSound('/plugins')) return { chain, complete: false }
+  if (!Array.isArray(list) || !check.places.isSound('/plugins')) return { chain, complete: false, files }
   const validators = check.context.validators ?? createValidatorCache()
   let complete = true
   for (const [index, value] of list.entries()) {
     const pointer = `/plugins/${index}`
     const definition = findDefinition(valueAt(value, ['plugin']), pointer, check)
     if (definition !== null)
-      checkConfig(definition, valueAt(value, ['config']), pointer, { ...check, validators })
+      checkConfig(definition, valueAt(value, ['config']), pointer, { ...check, validators, files })
     const sound = check.places.isSound(pointer)
     if (sound) chain.push({ value: value as PluginsFile['plugins'][number], pointer, definition })
     complete &&= sound && definition !== null
   }
-  return { chain, complete }
+  return { chain, complete, files }
 }
 
 function findDefinition(plugin: unknown, pointer: string, check: EntriesCheck): PluginDefinition | null {
@@ -80,11 +93,28 @@ function checkConfig(
       if (!check.unfilled.has(place)) report(place, subject + mistake.message)
     }
     if (mistakes.length > 0) return
-    for (const problem of definition.check?.(config as never) ?? []) {
-      report(at + problem.pointer, `${subject}${problem.message}`)
-    }
+    const problems = definition.check?.(config as never) ?? []
+    const found = problems.length > 0 ? problems : checkFiles(definition, config as never, pointer, check)
+    for (const problem of found) report(at + problem.pointer, `${subject}${problem.message}`)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     report(at, `${subject}its config cannot be checked, because the plugin itself failed: ${reason}.`)
+  }
+}
+
+function checkFiles(
+  definition: PluginDefinition,
+  config: never,
+  pointer: string,
+  { context, files }: ConfigCheck,
+): readonly { pointer: string; message: string }[] {
+  if (definition.checkFiles === undefined) return []
+  const recorder = createFileRecorder(context)
+  try {
+    return definition.checkFiles(config, recorder)
+  } finally {
+    for (const path of recorder.looked) files.looked.add(path)
+    const recorded = recorder.recorded()
+    if (recorded !== null) files.recorded.set(pointer, recorded)
   }
 }

@@ -23,6 +23,11 @@ export interface RequestView {
   readonly path: string
   /** Raw query without '?'; '' when there is none. Passed on byte for byte. */
   readonly query: string
+  /** The request target as the client sent it: for inspection and logs, never for decisions about routes. */
+  readonly rawTarget: string
+  readonly httpVersion: '1.0' | '1.1' | '2'
+  /** The header section as the client sent it, flat: name, value, in order, with repeats. */
+  readonly rawHeaders: readonly string[]
   readonly scheme: 'http' | 'https'
   /** The client behind the trusted proxies; IPv4-mapped IPv6 is given as IPv4. */
   readonly clientIp: string
@@ -52,6 +57,8 @@ export interface RequestView {
   removeUpstreamHeader(name: string): void
   /** Stops the request with 413 once more than this many body bytes have arrived; the lowest limit given wins. */
   limitRequestBody(bytes: number): void
+  /** Asks for the first bytes of the body: `onRequestBody` of the chain gets to see at least this many. The highest wins. */
+  inspectRequestBody(bytes: number): void
   /** The value this plugin kept for this request; see PluginPorts.slot. */
   getSlot(slot: number): unknown
   setSlot(slot: number, value: unknown): void
@@ -60,16 +67,24 @@ export interface RequestView {
 }
 
 export interface BodyView extends RequestView {
-  /** The first bytes of the request body, at most `inspectUpTo` of them. */
+  /** The first bytes of the request body: what some plugin of the chain asked for, which may be more than this one did. */
   readonly body: Uint8Array
   /** True when `body` is all of it. */
   readonly bodyComplete: boolean
 }
 
+/** An upstream's answer before any of it went to the client. */
+export interface ResponseBodyView extends ResponseView {
+  /** The first bytes of the answer's body, as the upstream sent them. */
+  readonly responseBody: Uint8Array
+  /** True when `responseBody` is all of it. */
+  readonly responseBodyComplete: boolean
+}
+
 type Facts = 'requestId' | 'tenant' | 'identity' | 'route'
 type Settled = Omit<
   RequestView,
-  Facts | 'setUpstreamHeader' | 'removeUpstreamHeader' | 'limitRequestBody' | 'onAbort'
+  Facts | 'setUpstreamHeader' | 'removeUpstreamHeader' | 'limitRequestBody' | 'inspectRequestBody' | 'onAbort'
 >
 
 export interface ResponseView extends Settled {
@@ -87,6 +102,11 @@ export interface ResponseView extends Settled {
   removeResponseHeader(name: string): void
   /** Names of all response headers, lower-case, in order, with repeats. */
   responseHeaderNames(): string[]
+  /**
+   * Holds an upstream's answer back until `onResponseBody` of the chain has seen its first bytes; 0: its head alone.
+   * The highest wins. Without it an answer streams through. Means nothing for the gateway's own replies.
+   */
+  inspectResponseBody(bytes: number): void
 }
 
 /** What is known once the exchange is over. Also given for requests that never met a route. */

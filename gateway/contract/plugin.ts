@@ -1,8 +1,8 @@
 // The plugin contract: what a policy declares, and when its hooks run.
 // Definitions are read on both threads; `create` and the hooks run in workers only.
 import type { Static, TSchema } from 'typebox'
-import type { BodyView, LogView, RequestView, ResponseView } from './exchange.ts'
-import type { PluginPorts } from './ports.ts'
+import type { BodyView, LogView, RequestView, ResponseBodyView, ResponseView } from './exchange.ts'
+import type { FileReader, PluginPorts } from './ports.ts'
 import type { Reply } from './reply.ts'
 
 /** What a plugin establishes on the exchange for later ones. */
@@ -25,10 +25,15 @@ export interface PluginDefinition<S extends TSchema = TSchema> {
   readonly onFailure: 'deny' | 'allow'
   /** Time that a request hook may take before `onFailure` decides; default 10000. */
   readonly hookTimeoutMs?: number
-  /** Opts in to the cost of buffering the request body; at most this many bytes are handed to onRequestBody. */
+  /** Buffers this much of every request's body for onRequestBody. Who decides by request calls inspectRequestBody instead. */
   readonly body?: { readonly inspectUpTo: number }
   /** Checks that a schema cannot express. Pointers are relative to `config`. Main thread, at load. */
   check?(config: Readonly<Static<S>>): readonly { pointer: string; message: string }[]
+  /**
+   * Reads and checks the files that the config names, once `check` found nothing. They belong to the config from then on:
+   * a change of one is a new config, and `create` finds in its ports the very same texts. Main thread, at load.
+   */
+  checkFiles?(config: Readonly<Static<S>>, files: FileReader): readonly { pointer: string; message: string }[]
   /** Synchronous, no I/O; throws only on a config that `check` should have refused. */
   create(config: Readonly<Static<S>>, ports: PluginPorts): Plugin
 }
@@ -37,10 +42,12 @@ export interface Plugin {
   /** Before the swap to the config that holds this instance; a rejection refuses the whole config. */
   start?(): Promise<void>
   onRequest?(ex: RequestView): Verdict | Promise<Verdict>
-  /** After every onRequest of the chain has let the request pass; needs `body` in the definition. */
+  /** After every onRequest of the chain has let the request pass; only where some plugin of the chain asked for the body. */
   onRequestBody?(ex: BodyView): Verdict | Promise<Verdict>
   /** In reverse chain order, over every plugin whose request hook was entered; for the gateway's own replies too. */
   onResponse?(ex: ResponseView): void | Promise<void>
+  /** In reverse chain order, where an onResponse called inspectResponseBody; a Reply takes the place of the upstream's answer. */
+  onResponseBody?(ex: ResponseBodyView): Verdict | Promise<Verdict>
   /** Synchronous, read-only, exactly once per exchange, always. Globally scoped instances also see unrouted requests. */
   onLog?(ex: LogView): void
   /** A question of the admin API, such as `purge`; the answer must be structured-cloneable. */

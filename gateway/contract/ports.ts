@@ -11,6 +11,8 @@ export interface PluginPorts {
   readonly metrics: MetricsPort
   readonly counters: CounterStore
   readonly documents: DocumentsPort
+  /** What `checkFiles` of the definition read, as it was then. */
+  readonly files: FileReader
   readonly revocations: RevocationsPort
   readonly subrequest: SubrequestPort
   /** A cache shared by all gateways; null while state is kept in process. */
@@ -138,6 +140,16 @@ export interface DocumentHandle {
   refresh(): Promise<void>
   onChange(callback: () => void): void
   close(): void
+}
+
+/** Files and variables that belong to a plugin's config. On the main thread it reads; in workers it repeats what was read there. */
+export interface FileReader {
+  /** A character for each byte (latin1). Relative paths are relative to the config directory. Throws an error that names the path. */
+  read(path: string): string
+  /** Absolute paths of the files that a pattern means (`*` and `?` within a segment), in alphabetical order. */
+  find(pattern: string): readonly string[]
+  /** An environment variable of the gateway; undefined when it is not set or empty. */
+  variable(name: string): string | undefined
 }
 
 export interface RevocationsPort {

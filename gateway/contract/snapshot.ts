@@ -1,5 +1,6 @@
 // The validated, defaulted, frozen form of an operator's config. Plain data: it is posted to every worker.
 // Built by config/load.ts on the main thread; compiled into a runtime by gateway/dataplane/runtime.ts.
+import type { RecordedFiles } from './recorded-files.ts'
 
 export interface Snapshot {
   /** Counts up by one with every accepted config of this process; 1 is the first. */
@@ -245,4 +246,6 @@ export interface PluginEntry {
   readonly scope: PluginScope
   /** Validated against the plugin's schema, defaults filled in. */
   readonly config: Readonly<Record<string, unknown>>
+  /** What the plugin read while it checked this config; absent when it read nothing. */
+  readonly files?: RecordedFiles
 }

@@ -22,7 +22,9 @@ export interface LiveConfigParts {
   readonly publisher: Publisher
   readonly workers: () => readonly WorkerHandle[]
   /** After every change of what runs. */
-  readonly onLive: (snapshot: Snapshot, files: ConfigFiles) => void
+  readonly onLive: (snapshot: Snapshot, files: ConfigFiles, looked: readonly string[]) => void
+  /** A config was refused: a change of these files may make it good. */
+  readonly onRefused: (looked: readonly string[]) => void
   /** After every attempt to read or change the config. */
   readonly onAttempt: (ok: boolean) => void
   /** Asked only once a config was loaded, for it says where the log goes. */
@@ -60,6 +62,8 @@ interface Candidate {
   readonly files: ConfigFiles
   readonly snapshot: Omit<Snapshot, 'version'>
   readonly warnings: readonly string[]
+  /** Paths that plugins looked at. */
+  readonly looked: readonly string[]
 }
 
 /** Who made a version, and how. */
@@ -76,6 +80,8 @@ class Live implements LiveConfig {
   readonly #parts: LiveConfigParts
   #current: (Candidate & { readonly version: number }) | null = null
   #candidate: Candidate | null = null
+  /** What the files of the start asked for, when they could not be used. */
+  #missed: readonly string[] = []
   readonly #validators = createValidatorCache()
   /** Held until the first config is live: an edit of a file during the start waits for its turn. */
   readonly #begun = Promise.withResolvers<void>()
@@ -96,8 +102,9 @@ class Live implements LiveConfig {
   async load(): Promise<Snapshot> {
     const { files, problems } = await readConfigFiles(this.#parts.environment.configDir)
     const built = await this.#build(files, problems)
-    if (built.ok) this.#candidate = { files, snapshot: built.snapshot, warnings: built.warnings }
+    if (built.ok) this.#candidate = toCandidate(files, built)
     else {
+      this.#missed = built.looked
       this.#note(false, { problems: built.problems })
       this.#candidate = await this.#lastGood(built.problems)
     }
@@ -149,7 +156,7 @@ class Live implements LiveConfig {
       const files = change(onDisk.files)
       const built = await this.#build(files, [])
       if (!built.ok) return { ok: false, kind: 'invalid', problems: built.problems }
-      const candidate = { files, snapshot: built.snapshot, warnings: built.warnings }
+      const candidate = toCandidate(files, built)
       const write = () => writeConfigFiles(configDir, changedFiles(onDisk.files, files))
       return this.#apply(candidate, options, options.dryRun ? null : write)
     })
@@ -161,6 +168,7 @@ class Live implements LiveConfig {
       const built = await this.#build(files, problems)
       if (!built.ok) {
         this.#note(false, { problems: built.problems })
+        this.#parts.onRefused(built.looked)
         this.#parts
           .log()
           .error(
@@ -169,7 +177,7 @@ class Live implements LiveConfig {
           )
         return { ok: false, kind: 'invalid', problems: built.problems }
       }
-      const candidate = { files, snapshot: built.snapshot, warnings: built.warnings }
+      const candidate = toCandidate(files, built)
       const outcome = await this.#apply(candidate, { by, action: 'reload' }, async () => {})
       if (!outcome.ok) {
         this.#parts
@@ -233,7 +241,8 @@ class Live implements LiveConfig {
     if (refused !== null) return refused
     this.#current = { ...candidate, version }
     await history.record(candidate.files, { by: origin.by, action: origin.action })
-    onLive(snapshot, candidate.files)
+    onLive(snapshot, candidate.files, [...candidate.looked, ...this.#missed])
+    this.#missed = []
     this.#parts.log().info({ version, by: origin.by, action: origin.action }, 'a config went live')
     return null
   }
@@ -256,7 +265,7 @@ class Live implements LiveConfig {
     const built = files === null ? null : await this.#build(files, [])
     if (files === null || built === null || !built.ok) throw new ConfigError(problems)
     this.#state = { ...this.#state, fromLastGood: true }
-    return { files, snapshot: built.snapshot, warnings: built.warnings }
+    return toCandidate(files, built)
   }
 
   #live(): Candidate & { readonly version: number } {
@@ -275,6 +284,13 @@ class Live implements LiveConfig {
     }
     this.#parts.onAttempt(ok)
   }
+}
+
+function toCandidate(
+  files: ConfigFiles,
+  { snapshot, warnings, looked }: BuildResult & { ok: true },
+): Candidate {
+  return { files, snapshot, warnings, looked }
 }
 
 /** From files to a snapshot, operators' modules included. */

@@ -2,7 +2,14 @@
 import type { Plugin, PluginDefinition, Verdict } from '../contract/plugin.ts'
 import { deny } from '../contract/reply.ts'
 import type { PluginEntry, RouteConfig, Tenant } from '../contract/snapshot.ts'
-import { asBodyView, asLogView, asRequestView, asResponseView, type Exchange } from './exchange.ts'
+import {
+  asBodyView,
+  asLogView,
+  asRequestView,
+  asResponseBodyView,
+  asResponseView,
+  type Exchange,
+} from './exchange.ts'
 
 /** A plugin made from one entry of plugins.json. */
 export interface Instance {
@@ -21,7 +28,7 @@ export interface Step {
 
 export interface Chain {
   readonly steps: readonly Step[]
-  /** Bytes of the request body that some plugin of the chain wants to see first; 0 for none. */
+  /** Bytes of every request body that some plugin of the chain wants to see first; 0 for none. */
   readonly inspectUpTo: number
 }
 
@@ -135,6 +142,21 @@ export function runResponseHooks(ex: Exchange, from = ex.entered.length - 1): vo
       reportFailure(ex, instance, error)
     }
   }
+}
+
+/** Runs onResponseBody in reverse over the entered plugins, on an upstream's answer that is held back. */
+export async function runResponseBodyHooks(ex: Exchange): Promise<Verdict> {
+  for (const instance of ex.entered.toReversed()) {
+    try {
+      const pending = instance.plugin.onResponseBody?.(asResponseBodyView(ex))
+      const verdict = isThenable(pending) ? await guard(ex, instance, pending) : pending
+      if (verdict !== undefined && verdict !== null) return verdict
+    } catch (error) {
+      const verdict = failHook(ex, instance, error)
+      if (verdict !== undefined) return verdict
+    }
+  }
+  return undefined
 }
 
 /** Every plugin of the chain hears of the end, entered or not, so that refusals by an earlier plugin are counted too. */

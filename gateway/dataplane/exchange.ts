@@ -4,7 +4,14 @@ import { randomUUIDv7 } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { BodyView, Identity, LogView, RequestView, ResponseView } from '../contract/exchange.ts'
+import type {
+  BodyView,
+  Identity,
+  LogView,
+  RequestView,
+  ResponseBodyView,
+  ResponseView,
+} from '../contract/exchange.ts'
 import type { RouteConfig, Tenant } from '../contract/snapshot.ts'
 import type { Chain, Instance } from './chain.ts'
 import { findHeader, withoutHeader } from './headers.ts'
@@ -78,6 +85,8 @@ export class Exchange {
   upstreamEdits: (string | null)[] | null = null
   /** Request body limit in bytes; the lowest given wins. */
   bodyLimit: number
+  /** Bytes of the request body that some plugin wants to see first; 0 for none. */
+  inspectUpTo = 0
   body: Uint8Array = noBytes
   bodyComplete = false
 
@@ -85,6 +94,10 @@ export class Exchange {
   status = 0
   responseSource: 'gateway' | 'upstream' = 'gateway'
   responseHeaders: string[] = []
+  /** Bytes of the upstream's answer that some plugin wants to see before it goes out; -1: none does. */
+  inspectResponseUpTo = -1
+  responseBody: Uint8Array = noBytes
+  responseBodyComplete = false
   code = ''
   failure = ''
 
@@ -125,6 +138,18 @@ export class Exchange {
     this.bodyLimit = runtime.snapshot.gateway.limits.bodyBytes
   }
 
+  get rawTarget(): string {
+    return this.req.url ?? ''
+  }
+
+  get httpVersion(): '1.0' | '1.1' {
+    return this.req.httpVersionMinor === 0 ? '1.0' : '1.1'
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.req.rawHeaders
+  }
+
   get socket(): Socket {
     return this.req.socket
   }
@@ -161,6 +186,14 @@ export class Exchange {
 
   limitRequestBody(bytes: number): void {
     if (bytes < this.bodyLimit) this.bodyLimit = bytes
+  }
+
+  inspectRequestBody(bytes: number): void {
+    if (bytes > this.inspectUpTo) this.inspectUpTo = bytes
+  }
+
+  inspectResponseBody(bytes: number): void {
+    if (bytes > this.inspectResponseUpTo) this.inspectResponseUpTo = bytes
   }
 
   getSlot(slot: number): unknown {
@@ -239,6 +272,9 @@ export function asBodyView(ex: Exchange): BodyView {
   return ex
 }
 export function asResponseView(ex: Exchange): ResponseView {
+  return ex
+}
+export function asResponseBodyView(ex: Exchange): ResponseBodyView {
   return ex
 }
 

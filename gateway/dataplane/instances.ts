@@ -1,10 +1,11 @@
 // Plugin instances over the life of configs: an unchanged entry keeps its instance (and so its caches). Worker thread.
 import type { PluginDefinition } from '../contract/plugin.ts'
 import type { PluginPorts } from '../contract/ports.ts'
+import { replayFiles } from '../contract/recorded-files.ts'
 import type { PluginEntry } from '../contract/snapshot.ts'
 import type { Instance } from './chain.ts'
 
-export type SharedPorts = Omit<PluginPorts, 'id' | 'slot'>
+export type SharedPorts = Omit<PluginPorts, 'id' | 'slot' | 'files'>
 
 export interface InstanceStore {
   /** Makes or reuses one instance per enabled entry, started. Rejects when one cannot start; nothing is kept then. */
@@ -72,7 +73,7 @@ class Store implements InstanceStore {
 
   /** Nothing is awaited between the look-up and the entry: two configs that come together share one instance. */
   #hold(entry: PluginEntry, definition: PluginDefinition): Held {
-    const key = JSON.stringify([entry.id, entry.plugin, entry.config])
+    const key = JSON.stringify([entry.id, entry.plugin, entry.config, entry.files?.digest])
     let one = this.#held.get(key)
     if (one === undefined) {
       one = this.#make(key, entry, definition)
@@ -85,7 +86,8 @@ class Store implements InstanceStore {
   #make(key: string, entry: PluginEntry, definition: PluginDefinition): Held {
     const slot = this.#freeSlots.pop() ?? this.#slots++
     try {
-      const plugin = definition.create(entry.config as never, { ...this.#ports, id: entry.id, slot })
+      const files = replayFiles(entry.files)
+      const plugin = definition.create(entry.config as never, { ...this.#ports, id: entry.id, slot, files })
       const started = Promise.try(() => plugin.start?.())
       // Who leases it sees the rejection; it must not end the worker before somebody looks.
       started.catch(() => {})

@@ -30,8 +30,8 @@ function inspect(ex: Exchange, verdict: Verdict, openTunnel: OpenTunnel): void {
   if (ex.ended || ex.answering) return
   const refusal = verdict ?? checkLength(ex)
   if (refusal !== undefined) return answerWith(ex, refusal)
-  if (ex.chain.inspectUpTo === 0) return send(ex, openTunnel)
-  const inspected = ex.hasBody ? bufferBody(ex, ex.chain.inspectUpTo) : Promise.resolve()
+  if (ex.inspectUpTo === 0) return send(ex, openTunnel)
+  const inspected = ex.hasBody ? bufferBody(ex, ex.inspectUpTo) : Promise.resolve()
   inspected
     .then(() => runBodyHooks(ex))
     .then((late) => (late === undefined ? send(ex, openTunnel) : answerWith(ex, late)))

@@ -40,6 +40,7 @@ export function findRoute(ex: Exchange): Reply | undefined {
   ex.route = match.entry.route
   ex.compiled = match.entry.compiled
   ex.chain = ex.compiled.chain
+  ex.inspectUpTo = ex.chain.inspectUpTo
   ex.upstreamPath = ex.compiled.rewrite(ex.path, match)
   return undefined
 }

@@ -185,3 +185,13 @@ test('a missing directory can be watched until it appears', async (t) => {
     await writeFiles(dir)
   })
 })
+
+test('notices a file that comes into a directory that is followed', async (t) => {
+  const folder = await makeFolder(t)
+  await writeFiles(folder)
+  const rules = join(folder, 'rules')
+  await mkdir(rules)
+  const watching = startWatch(t, folder, [rules])
+  const { changed } = await watching.next(() => writeFile(join(rules, 'new.conf'), 'x'))
+  assert.deepEqual(changed, [rules])
+})

@@ -60,7 +60,6 @@ export const brokenBy = {
   create: [
     broken({ create: (async () => ({})) as never }),
     acting({ onReqest: () => undefined } as Plugin),
-    acting({ onRequestBody: () => undefined }),
     acting({}, { body: { inspectUpTo: 1 } }),
   ],
   leavesTimer: [

@@ -10,6 +10,7 @@ import type {
   Subrequest,
   SubrequestAnswer,
 } from '../../gateway/contract/ports.ts'
+import { replayFiles } from '../../gateway/contract/recorded-files.ts'
 import { createTestClock, type TestClock } from './clock.ts'
 
 export interface TestPorts extends PluginPorts {
@@ -46,6 +47,7 @@ export function createTestPorts(over: Partial<PluginPorts> = {}): TestPorts {
         throw new Error('this test gave no documents')
       },
     },
+    files: replayFiles(undefined),
     revocations: { isRevoked: (_: RevocableToken) => false },
     subrequest: {
       send: (_ex, _request: Subrequest): Promise<SubrequestAnswer> =>

@@ -1,8 +1,10 @@
 // A record that plays every view of an exchange in unit tests of plugins; the real one needs sockets.
-import type { BodyView, LogView, RequestView, ResponseView } from '../../gateway/contract/exchange.ts'
+import type { BodyView, LogView, RequestView, ResponseBodyView } from '../../gateway/contract/exchange.ts'
 import type { RouteConfig, Tenant } from '../../gateway/contract/snapshot.ts'
 
-export type AnyView = Omit<BodyView, 'route'> & ResponseView & Omit<LogView, 'route' | 'tenant' | 'identity'>
+export type AnyView = Omit<BodyView, 'route'> &
+  ResponseBodyView &
+  Omit<LogView, 'route' | 'tenant' | 'identity'>
 
 export interface TestView extends AnyView {
   readonly upstreamHeaders: Map<string, string | null>
@@ -10,6 +12,10 @@ export interface TestView extends AnyView {
   requestHeaders: Record<string, string>
   /** Lowest limit given to limitRequestBody; null when none was. */
   bodyLimit: number | null
+  /** Highest number given to inspectRequestBody; 0 when none was. */
+  inspectUpTo: number
+  /** Highest number given to inspectResponseBody; -1 when none was. */
+  inspectResponseUpTo: number
   tenants: Tenant[]
   abort(): void
 }
@@ -43,6 +49,9 @@ export function createView(over: Partial<TestView> = {}): TestView {
     host: 'acme.example.com',
     path: '/items',
     query: '',
+    rawTarget: '/items',
+    httpVersion: '1.1',
+    rawHeaders: [],
     scheme: 'http',
     clientIp: '203.0.113.7',
     peerTrusted: false,
@@ -70,6 +79,10 @@ export function createView(over: Partial<TestView> = {}): TestView {
     startedAtMs: 0,
     requestHeaders: {},
     bodyLimit: null,
+    inspectUpTo: 0,
+    inspectResponseUpTo: -1,
+    responseBody: new Uint8Array(),
+    responseBodyComplete: true,
     tenants: [],
     upstreamHeaders: new Map(),
     responseHeaders: [],
@@ -79,6 +92,12 @@ export function createView(over: Partial<TestView> = {}): TestView {
     removeUpstreamHeader: (name) => void view.upstreamHeaders.set(name.toLowerCase(), null),
     limitRequestBody: (bytes) => {
       view.bodyLimit = Math.min(view.bodyLimit ?? bytes, bytes)
+    },
+    inspectRequestBody: (bytes) => {
+      view.inspectUpTo = Math.max(view.inspectUpTo, bytes)
+    },
+    inspectResponseBody: (bytes) => {
+      view.inspectResponseUpTo = Math.max(view.inspectResponseUpTo, bytes)
     },
     getSlot: (slot) => slots.get(slot),
     setSlot: (slot, value) => void slots.set(slot, value),

@@ -9,6 +9,7 @@ import {
   runBodyHooks,
   runLogHooks,
   runRequestHooks,
+  runResponseBodyHooks,
   runResponseHooks,
 } from '../../../gateway/dataplane/chain.ts'
 import { createRoute, createTenant } from '../../support/view.ts'
@@ -197,6 +198,35 @@ describe('request hooks', () => {
     assert.equal(await verdict, undefined)
     assert.deepEqual(order, [])
   })
+})
+
+describe('response body hooks', () => {
+  test('run in reverse over what was entered, and any of them may take the answer back', async () => {
+    const order: string[] = []
+    const chain = chainOf({
+      a: { onResponseBody: () => void order.push('a') },
+      b: { onResponseBody: () => foreign(refusal) },
+      c: {},
+      d: { onResponseBody: async () => void order.push('d') },
+    })
+    const ex = createExchange()
+    runRequestHooks(ex, chain)
+    assert.equal(await runResponseBodyHooks(ex), refusal)
+    assert.deepEqual(order, ['d'])
+  })
+
+  for (const onFailure of ['deny', 'allow'] as const) {
+    test(`heed onFailure ${onFailure}`, async () => {
+      const chain = chainOf(
+        { a: { onResponseBody: () => Promise.reject(new Error('broken')) } },
+        onFailure,
+        200,
+      )
+      const ex = createExchange()
+      runRequestHooks(ex, chain)
+      assert.equal((await runResponseBodyHooks(ex))?.status, onFailure === 'deny' ? 500 : undefined)
+    })
+  }
 })
 
 describe('body hooks', () => {
