@@ -13,6 +13,7 @@ export interface EnvironmentOverrides {
   readonly consulUrl?: string
   /** Absolute. */
   readonly stateDir?: string
+  readonly redisUrl?: string
 }
 
 export interface Environment {
@@ -49,6 +50,7 @@ Environment variables:
   AEGIS_ADMIN_TOKEN   bearer token of the admin API, with the role admin
   AEGIS_STATE_DIR     where the last good config and its history are kept
   CONSUL_URL          origin of the Consul agent, such as http://127.0.0.1:8500
+  REDIS_URL           Redis that keeps the state which gateways share
   JWT_SECRET          fills in "\${JWT_SECRET}" of the shipped config
 
 Every other variable can be used in the config as "\${NAME}" or "\${NAME:-default}".
@@ -119,8 +121,12 @@ function readOverrides(variables: Variables, problems: string[]): EnvironmentOve
   const jwtSecret = given(variables, 'JWT_SECRET')
   const consulUrl = given(variables, 'CONSUL_URL')
   const stateDir = given(variables, 'AEGIS_STATE_DIR')
+  const redisUrl = given(variables, 'REDIS_URL')
   if (adminToken !== undefined && !/^[!-~]{16,}$/.test(adminToken)) {
     problems.push('AEGIS_ADMIN_TOKEN must have at least 16 characters, all printable ASCII without spaces.')
+  }
+  if (redisUrl !== undefined && !/^rediss?:\/\/./.test(redisUrl)) {
+    problems.push('REDIS_URL must begin with redis:// or rediss://.')
   }
   return {
     ...(port === undefined ? {} : { port }),
@@ -130,6 +136,7 @@ function readOverrides(variables: Variables, problems: string[]): EnvironmentOve
     ...(jwtSecret === undefined ? {} : { jwtSecret }),
     ...(consulUrl === undefined ? {} : { consulUrl }),
     ...(stateDir === undefined ? {} : { stateDir: resolve(stateDir) }),
+    ...(redisUrl === undefined ? {} : { redisUrl }),
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   DiscoveryConfig,
   GatewayConfig,
   PluginEntry,
+  RedisConfig,
   RouteConfig,
   TenancyConfig,
   Tenant,
@@ -64,6 +65,7 @@ export function toGatewayConfig(
     timeouts: file.timeouts,
     log: { ...log, file: log.file === null ? null : resolve(configDir, log.file) },
     stateDir: resolve(configDir, file.stateDir),
+    redis: toRedisConfig(file.redis, configDir),
     demo: file.demo ?? null,
     consul: file.consul === undefined || file.consul.url === '' ? null : toConsul(file.consul),
     configSource: file.configSource ?? null,
@@ -72,6 +74,42 @@ export function toGatewayConfig(
 
 function toConsul({ url, token }: NonNullable<GatewayFile['consul']>): ConsulConfig {
   return { url: toOrigin(url), token }
+}
+
+/** null: not there, or with an empty `url` (a variable that is not set) and nothing in its place. */
+function toRedisConfig(file: GatewayFile['redis'], configDir: string): RedisConfig | null {
+  if (file === undefined || !namesRedis(file)) return null
+  const { sentinel, tls } = file
+  const pathOf = (path: string | undefined) => (path === undefined ? null : resolve(configDir, path))
+  return {
+    url: file.url || null,
+    sentinel:
+      sentinel === undefined
+        ? null
+        : { ...sentinel, username: sentinel.username ?? null, password: sentinel.password ?? null },
+    cluster: file.cluster ?? null,
+    username: file.username ?? null,
+    password: file.password ?? null,
+    database: file.database,
+    tls:
+      tls === undefined
+        ? null
+        : {
+            caFile: pathOf(tls.caFile),
+            certFile: pathOf(tls.certFile),
+            keyFile: pathOf(tls.keyFile),
+            serverName: tls.serverName ?? null,
+          },
+    keyPrefix: file.keyPrefix,
+    commandTimeoutMs: file.commandTimeoutMs,
+    maxPending: file.maxPending,
+    breaker: file.breaker,
+  }
+}
+
+/** Whether this says where Redis is. */
+export function namesRedis(file: NonNullable<GatewayFile['redis']>): boolean {
+  return Boolean(file.url) || file.sentinel !== undefined || file.cluster !== undefined
 }
 
 export function toTenancyConfig(file: RoutesFile['tenancy']): TenancyConfig {

@@ -100,7 +100,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   const supervisor: Supervisor = createSupervisor({
     count: gateway.workers,
     entry: new URL('./worker.ts', import.meta.url),
-    boot: (index) => ({ index, counters, logLevel: gateway.log.level }),
+    boot: (index) => ({ index, counters, logLevel: gateway.log.level, redis: gateway.redis }),
     log,
     events: createWorkerEvents(workers),
   })

@@ -4,7 +4,7 @@ import { registry } from '../plugins/registry.ts'
 import { createSystemClock } from './contract/clock.ts'
 import type { PluginDefinition } from './contract/plugin.ts'
 import type { FromWorker, Question, ToWorker, WorkerBoot } from './contract/protocol.ts'
-import type { GatewayConfig, Snapshot } from './contract/snapshot.ts'
+import type { GatewayConfig, RedisConfig, Snapshot } from './contract/snapshot.ts'
 import { createDocuments } from './dataplane/documents.ts'
 import type { Exchange } from './dataplane/exchange.ts'
 import { createInstanceStore } from './dataplane/instances.ts'
@@ -34,6 +34,8 @@ const logs = createLogBatch({
   bindings: { worker: boot.index },
 })
 const metrics = createWorkerMetrics()
+const counters = createLocalCounters(boot.counters, clock)
+const shared = boot.redis === null ? null : await openSharedState(boot.redis)
 const documents = createDocuments((report) => post({ kind: 'report', report }))
 const revocations = createRevocationReplica()
 const clusters = createClusters({
@@ -46,11 +48,12 @@ const instances = createInstanceStore(findDefinition, {
   clock,
   log: logs.logger,
   metrics: metrics.port,
-  counters: createLocalCounters(boot.counters, clock),
+  counters,
+  sharedCounters: shared?.counters ?? null,
   documents: documents.port,
   revocations: revocations.port,
   subrequest: createSubrequests((ex) => (ex as Exchange).compiled.pickUpstream(ex)),
-  sharedCache: null,
+  sharedCache: shared?.cache ?? null,
   accessLog: logs.access,
 })
 const openTunnel = createTunnels()
@@ -63,6 +66,7 @@ const vitals = createVitals(boot.index, metrics.port, () => ({
   version: live?.snapshot.version ?? 0,
   connections: sum((listener) => listener.connections()),
   inFlight: sum((listener) => listener.inFlight()),
+  redis: shared?.status() ?? null,
 }))
 
 port.on('message', (message: ToWorker) => void obey(message))
@@ -161,8 +165,15 @@ async function drain(timeoutMs: number): Promise<void> {
   draining = true
   await Promise.all(listeners.map((listener) => listener.drain(timeoutMs)))
   vitals.stop()
+  shared?.close()
   logs.flush()
   post({ kind: 'drained' })
+}
+
+/** Nothing of Redis is loaded where none is configured. */
+async function openSharedState(config: RedisConfig) {
+  const { openWorkerState } = await import('./shared-state/redis/worker-state.ts')
+  return openWorkerState({ config, clock, log: logs.logger, metrics: metrics.port, local: counters })
 }
 
 async function findDefinition(plugin: string): Promise<PluginDefinition> {

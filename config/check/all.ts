@@ -1,7 +1,9 @@
 // Runs every check over the three files: substitution, schemas, then what no schema can say. Main thread.
 import type { ConfigFiles, JsonObject } from '../../gateway/contract/control-api.ts'
 import type { ConfigFileName } from '../../gateway/contract/errors.ts'
+import type { HostFacts } from '../../gateway/contract/plugin.ts'
 import type { BuildContext } from '../context.ts'
+import { namesRedis } from '../normalise.ts'
 import { valueAt } from '../pointer.ts'
 import type { ProblemList } from '../problems.ts'
 import type { GatewayFile } from '../schema/gateway.ts'
@@ -47,7 +49,15 @@ export function checkAll(
   checkUpstreams(routesCheck, namesConsul({ file: checked.gateway, places: gateway.places }))
   checkTenantNames(routesCheck)
   checkRoutes(routesCheck)
-  const { chain, complete, files: pluginFiles } = readPluginEntries({ ...plugins, context })
+  const {
+    chain,
+    complete,
+    files: pluginFiles,
+  } = readPluginEntries({
+    ...plugins,
+    context,
+    host: hostFacts(gateway),
+  })
   checkPlugins(chain, knownNames(routes), { report: plugins.report, complete })
   if (complete) {
     checkCoverage({
@@ -58,6 +68,11 @@ export function checkAll(
     })
   }
   return { ...checked, pluginFiles }
+}
+
+function hostFacts({ value, places }: Inspected): HostFacts | null {
+  const { redis } = value as unknown as GatewayFile
+  return places.isSound('/redis') ? { redis: redis !== undefined && namesRedis(redis) } : null
 }
 
 function knownNames({ value, places }: Inspected): KnownNames {

@@ -19,6 +19,7 @@ export function checkGateway(check: GatewayCheck): void {
   checkTokens(check)
   checkProxies(check)
   checkConsul(check)
+  checkRedis(check)
 }
 
 /** Whether there is a Consul to ask; a broken file is not taken for one without. */
@@ -122,6 +123,21 @@ function checkProxies({ file, places, report, warn }: GatewayCheck): void {
     } else if (value.endsWith('/0')) {
       warn(`trustedProxies holds ${value}: every client may then claim any address and identity.`)
     }
+  }
+}
+
+function checkRedis({ file, places, report }: GatewayCheck): void {
+  const { redis } = file
+  if (redis === undefined || !places.isSound('/redis')) return
+  const named = [redis.url || undefined, redis.sentinel, redis.cluster].filter((one) => one !== undefined)
+  if (named.length > 1)
+    report('/redis', 'Redis is named more than once: keep one of url, sentinel and cluster.')
+  if (redis.url && !URL.canParse(redis.url)) report('/redis/url', 'The URL of Redis cannot be read.')
+  if (redis.cluster !== undefined && redis.database !== 0) {
+    report('/redis/database', 'A Redis Cluster has only database 0.')
+  }
+  if ((redis.tls?.certFile === undefined) !== (redis.tls?.keyFile === undefined)) {
+    report('/redis/tls', 'Give certFile and keyFile together, or none of both.')
   }
 }
 

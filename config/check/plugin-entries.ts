@@ -1,5 +1,5 @@
 // Finds the definition of every plugin entry and checks the entry's config by it, filling in defaults.
-import type { PluginDefinition } from '../../gateway/contract/plugin.ts'
+import type { HostFacts, PluginDefinition } from '../../gateway/contract/plugin.ts'
 import type { RecordedFiles } from '../../gateway/contract/recorded-files.ts'
 import type { BuildContext } from '../context.ts'
 import { createFileRecorder } from '../plugin-files.ts'
@@ -14,6 +14,8 @@ import { subjectOf } from './subject.ts'
 
 export interface EntriesCheck extends Inspected {
   readonly context: BuildContext
+  /** null: gateway.json has mistakes where it would say. */
+  readonly host: HostFacts | null
 }
 
 interface ConfigCheck extends EntriesCheck {
@@ -93,7 +95,7 @@ function checkConfig(
       if (!check.unfilled.has(place)) report(place, subject + mistake.message)
     }
     if (mistakes.length > 0) return
-    const problems = definition.check?.(config as never) ?? []
+    const problems = definition.check?.(config as never, check.host ?? undefined) ?? []
     const found = problems.length > 0 ? problems : checkFiles(definition, config as never, pointer, check)
     for (const problem of found) report(at + problem.pointer, `${subject}${problem.message}`)
   } catch (error) {

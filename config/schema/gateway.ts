@@ -2,6 +2,11 @@
 import Type, { type Static } from 'typebox'
 import { closed, durationMs, listOf, nameOf, oneOf, port, schemaReference, wholeNumber } from './parts.ts'
 
+const redisNode = '^([A-Za-z0-9_.-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}$'
+
+const filePath = (description: string) =>
+  Type.String({ minLength: 1, description: `${description} Relative to the config directory.` })
+
 const listener = Type.Object(
   {
     name: nameOf('Name of the listener, in logs and in the status.'),
@@ -104,6 +109,93 @@ const log = Type.Object(
   { ...closed, default: {}, description: 'System and access log.' },
 )
 
+const redisNodes = (description: string) =>
+  Type.Array(Type.String({ pattern: redisNode, 'x-allowed': 'host:port', description: 'host:port.' }), {
+    minItems: 1,
+    maxItems: 64,
+    description,
+  })
+const redisUser = Type.String({ minLength: 1, description: 'ACL user; wins over the one in `url`.' })
+const redisPassword = Type.String({ writeOnly: true, description: 'Password; wins over the one in `url`.' })
+
+const redisTls = Type.Object(
+  {
+    caFile: Type.Optional(filePath("Certificates (PEM) that are trusted instead of the system's.")),
+    certFile: Type.Optional(filePath('Certificate (PEM) that Redis is shown.')),
+    keyFile: Type.Optional(filePath('Private key (PEM) of certFile.')),
+    serverName: Type.Optional(
+      Type.String({ minLength: 1, description: 'Name that the certificate must be for.' }),
+    ),
+  },
+  {
+    ...closed,
+    description: "TLS to Redis; `{}` with the system's certificates. A `rediss://` URL does the same.",
+  },
+)
+
+const redis = Type.Object(
+  {
+    url: Type.Optional(
+      Type.String({
+        pattern: '^(rediss?://.+)?$',
+        'x-allowed': 'redis://[user:password@]host[:port][/database] or rediss://...',
+        description: 'A single Redis. Empty: none, as if `redis` were not there.',
+      }),
+    ),
+    sentinel: Type.Optional(
+      Type.Object(
+        {
+          name: Type.String({ minLength: 1, description: 'Name of the primary, as the Sentinels know it.' }),
+          nodes: redisNodes('The Sentinels.'),
+          username: Type.Optional(Type.String({ minLength: 1, description: 'ACL user of the Sentinels.' })),
+          password: Type.Optional(
+            Type.String({ writeOnly: true, description: 'Password of the Sentinels.' }),
+          ),
+        },
+        { ...closed, description: 'Redis behind Sentinel, instead of `url`.' },
+      ),
+    ),
+    cluster: Type.Optional(
+      Type.Object(
+        { nodes: redisNodes('Some nodes; the others are found through them.') },
+        { ...closed, description: 'Redis Cluster, instead of `url`.' },
+      ),
+    ),
+    username: Type.Optional(redisUser),
+    password: Type.Optional(redisPassword),
+    database: wholeNumber('Number of the database; a Cluster has only 0.', 0, 0, 1_000_000),
+    tls: Type.Optional(redisTls),
+    keyPrefix: Type.String({
+      pattern: '^[!-z|~]{0,64}$',
+      'x-allowed': 'at most 64 printable characters without spaces and braces',
+      default: 'aegis:',
+      description: 'Beginning of every key and channel; gateways that share state have the same one.',
+    }),
+    commandTimeoutMs: wholeNumber('Longest wait for an answer, in ms.', 50, 1, 60_000),
+    maxPending: wholeNumber(
+      'Commands of one worker that may wait for an answer; more are refused at once.',
+      10_000,
+      1,
+      1_000_000,
+    ),
+    breaker: Type.Object(
+      {
+        failures: wholeNumber('Failures in a row after which Redis is not asked any more.', 5, 1, 10_000),
+        probeMs: durationMs('How often it is then tried again.', 250),
+      },
+      {
+        ...closed,
+        default: {},
+        description: 'Keeps requests from waiting for a Redis that does not answer.',
+      },
+    ),
+  },
+  {
+    ...closed,
+    description: 'State shared with other gateways; left out, all state is kept in this process.',
+  },
+)
+
 const demo = Type.Object(
   {
     backendPort: port('Port of the sample backend, on loopback.'),
@@ -170,6 +262,7 @@ export const gatewayFileSchema = Type.Object(
     }),
     consul: Type.Optional(consul),
     configSource: Type.Optional(configSource),
+    redis: Type.Optional(redis),
     demo: Type.Optional(demo),
   },
   { ...closed, title: 'Aegis gateway.json', description: 'Static settings; a change needs a restart.' },

@@ -1,6 +1,6 @@
 // The one port between the admin API and the control plane. Main thread. Implemented by gateway/control/control-api.ts.
 import type { ConfigProblem } from './errors.ts'
-import type { Revocation, TargetHealth, WorkerStatus } from './protocol.ts'
+import type { Revocation, StoreStatus, TargetHealth, WorkerStatus } from './protocol.ts'
 import type { AdminConfig } from './snapshot.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
@@ -71,7 +71,11 @@ export interface GatewayStatus {
     /** True when the running config came from the last good copy because the files were bad at start. */
     readonly fromLastGood: boolean
   }
-  readonly state: { readonly redis: 'not configured'; readonly consul: 'not configured' }
+  readonly state: {
+    /** Down when any connection of this process is. */
+    readonly redis: StoreStatus | 'not configured'
+    readonly consul: 'not configured'
+  }
 }
 
 export interface ControlApi {

@@ -11,6 +11,11 @@ export type Fact = 'requestId' | 'tenant' | 'identity'
 /** undefined: go on; a Reply: stop here and answer it. */
 export type Verdict = Reply | undefined
 
+/** What gateway.json offers to plugins; not given while that cannot be told. */
+export interface HostFacts {
+  readonly redis: boolean
+}
+
 export interface PluginDefinition<S extends TSchema = TSchema> {
   /** Equals the folder's name. */
   readonly name: string
@@ -28,7 +33,7 @@ export interface PluginDefinition<S extends TSchema = TSchema> {
   /** Buffers this much of every request's body for onRequestBody. Who decides by request calls inspectRequestBody instead. */
   readonly body?: { readonly inspectUpTo: number }
   /** Checks that a schema cannot express. Pointers are relative to `config`. Main thread, at load. */
-  check?(config: Readonly<Static<S>>): readonly { pointer: string; message: string }[]
+  check?(config: Readonly<Static<S>>, host?: HostFacts): readonly { pointer: string; message: string }[]
   /**
    * Reads and checks the files that the config names, once `check` found nothing. They belong to the config from then on:
    * a change of one is a new config, and `create` finds in its ports the very same texts. Main thread, at load.

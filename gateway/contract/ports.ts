@@ -9,7 +9,10 @@ export interface PluginPorts {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: MetricsPort
+  /** Of this process alone. */
   readonly counters: CounterStore
+  /** Of all gateways; null while state is kept in process. */
+  readonly sharedCounters: SharedCounters | null
   readonly documents: DocumentsPort
   /** What `checkFiles` of the definition read, as it was then. */
   readonly files: FileReader
@@ -76,7 +79,10 @@ export type LimitAlgorithm = 'fixed-window' | 'sliding-window' | 'token-bucket' 
 
 /** One limit asked for one request. Times are on the store's own clock. */
 export interface LimitCheck {
-  /** Everything the counter is keyed by; two tenants' keys can never be equal. */
+  /**
+   * Everything the counter is keyed by; two tenants' keys can never be equal. Where a part `|tenant=ID` is in it, a store
+   * of several nodes keeps the tenant's counters on one of them.
+   */
   readonly key: string
   readonly algorithm: LimitAlgorithm
   /** Units per window. */
@@ -109,6 +115,12 @@ export interface CounterStore {
   /** The state without taking anything. */
   peek(check: LimitCheck): LimitState | Promise<LimitState>
   reset(check: Pick<LimitCheck, 'key' | 'algorithm'>): void | Promise<void>
+}
+
+/** Counters in Redis. `take`, `peek` and `reset` reject, or throw, within the store's bound on waiting. */
+export interface SharedCounters extends CounterStore {
+  /** Decides by the counters of this process and tells the others every `syncMs`: never waits, and may let more through. */
+  synced(syncMs: number): CounterStore
 }
 
 /** A remote or local document, fetched by the main thread for all workers; the last good text is kept. */
@@ -183,9 +195,26 @@ export interface SubrequestAnswer {
   readonly body: string
 }
 
+/** Every method rejects within the store's bound on waiting. */
 export interface SharedCache {
-  get(key: string): Promise<string | null>
-  set(key: string, value: string, ttlMs: number): Promise<void>
-  /** Drops every entry whose key starts with the prefix. */
-  purge(prefix: string): Promise<void>
+  /**
+   * What is kept under these names in a scope: nested names, widest first, such as a plugin's instance, a tenant, a user;
+   * at least two.
+   */
+  read(scope: readonly string[], names: readonly string[]): Promise<SharedReading>
+  /** `seal`: of the reading that came before the value was found out, so that no purge in between is missed. */
+  write(
+    scope: readonly string[],
+    name: string,
+    value: string,
+    options: { readonly seal: string; readonly ttlMs: number },
+  ): Promise<void>
+  /** Drops everything in the scope and below it; one name alone is the widest scope. */
+  purge(scope: readonly string[]): Promise<void>
+}
+
+export interface SharedReading {
+  readonly seal: string
+  /** null: nothing that counts. */
+  readonly values: readonly (string | null)[]
 }

@@ -1,5 +1,5 @@
 // What the main thread and its workers say to each other (structured clone over the worker's message port).
-import type { LogConfig, Snapshot, TargetConfig } from './snapshot.ts'
+import type { LogConfig, RedisConfig, Snapshot, TargetConfig } from './snapshot.ts'
 
 /** Given to a worker when it is spawned. */
 export interface WorkerBoot {
@@ -7,6 +7,8 @@ export interface WorkerBoot {
   /** The shared counter table of gateway/shared-state/. */
   readonly counters: SharedArrayBuffer
   readonly logLevel: LogConfig['level']
+  /** null: all state is kept in process. */
+  readonly redis: RedisConfig | null
 }
 
 export type ToWorker =
@@ -104,6 +106,14 @@ export interface WorkerStatus {
   readonly inFlight: number
   readonly heapUsedBytes: number
   readonly eventLoopLagMs: number
+  /** Of this worker's own connection; null while no Redis is configured. */
+  readonly redis: StoreStatus | null
+}
+
+export interface StoreStatus {
+  readonly state: 'up' | 'down'
+  /** Why it is down. */
+  readonly lastError: string | null
 }
 
 /** "Everything of this subject issued up to `notBefore` is void." Kept until `expiresAt`. */

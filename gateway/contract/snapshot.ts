@@ -28,6 +28,8 @@ export interface GatewayConfig {
   readonly log: LogConfig
   /** Where last good config, history and revocations are kept; absolute path. */
   readonly stateDir: string
+  /** null: all state is kept in this process. */
+  readonly redis: RedisConfig | null
   readonly demo: DemoConfig | null
   /** null: there is none. */
   readonly consul: ConsulConfig | null
@@ -97,6 +99,33 @@ export interface LogConfig {
   readonly rotateBytes: number
   /** Rotated files kept. */
   readonly rotateKeep: number
+}
+
+/** Where several gateways share state. Exactly one of `url`, `sentinel` and `cluster` is not null. */
+export interface RedisConfig {
+  readonly url: string | null
+  readonly sentinel: {
+    readonly name: string
+    /** host:port */
+    readonly nodes: readonly string[]
+    readonly username: string | null
+    readonly password: string | null
+  } | null
+  readonly cluster: { readonly nodes: readonly string[] } | null
+  readonly username: string | null
+  readonly password: string | null
+  readonly database: number
+  /** null: no TLS unless `url` says rediss. Absolute paths. */
+  readonly tls: {
+    readonly caFile: string | null
+    readonly certFile: string | null
+    readonly keyFile: string | null
+    readonly serverName: string | null
+  } | null
+  readonly keyPrefix: string
+  readonly commandTimeoutMs: number
+  readonly maxPending: number
+  readonly breaker: { readonly failures: number; readonly probeMs: number }
 }
 
 /** Only in the shipped example: a sample backend beside the gateway and a signed token printed at start. */

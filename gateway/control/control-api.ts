@@ -8,7 +8,7 @@ import type {
   GatewayStatus,
 } from '../contract/control-api.ts'
 import type { MetricsDump } from '../contract/metrics-dump.ts'
-import type { WorkerStatus } from '../contract/protocol.ts'
+import type { StoreStatus, WorkerStatus } from '../contract/protocol.ts'
 import type { AdminConfig } from '../contract/snapshot.ts'
 import type { Audit } from './audit.ts'
 import type { Gauges } from './gauges.ts'
@@ -115,15 +115,21 @@ function toAudit(options: EditOptions, outcome: EditOutcome): Omit<AuditEntry, '
 
 async function readStatus(parts: ControlParts, startedAt: Date): Promise<GatewayStatus> {
   const statuses = await parts.supervisor.ask({ topic: 'status' }, askTimeoutMs)
+  const workers = [...statuses.values()].map((status) => status as WorkerStatus)
   return {
     version: parts.live.version(),
     startedAt: startedAt.toISOString(),
     uptimeSeconds: Math.round(process.uptime()),
-    workers: [...statuses.values()].map((status) => status as WorkerStatus).sort((a, b) => a.index - b.index),
+    workers: workers.sort((a, b) => a.index - b.index),
     listeners: parts.listeners(),
     config: parts.live.state(),
-    state: { redis: 'not configured', consul: 'not configured' },
+    state: { redis: sumUp(workers.map(({ redis }) => redis)), consul: 'not configured' },
   }
+}
+
+function sumUp(connections: readonly (StoreStatus | null)[]): StoreStatus | 'not configured' {
+  const known = connections.filter((one) => one !== null)
+  return known.find(({ state }) => state === 'down') ?? known[0] ?? 'not configured'
 }
 
 function readiness(parts: ControlParts): { ready: boolean; reasons: string[] } {

@@ -1,12 +1,13 @@
 // How a worker is doing, for /metrics and /admin/status. Worker thread; made by worker.ts.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { MetricsPort } from '../contract/ports.ts'
-import type { WorkerStatus } from '../contract/protocol.ts'
+import type { StoreStatus, WorkerStatus } from '../contract/protocol.ts'
 
 export interface VitalSigns {
   readonly connections: number
   readonly inFlight: number
   readonly version: number
+  readonly redis: StoreStatus | null
 }
 
 export interface Vitals {

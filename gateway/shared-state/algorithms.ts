@@ -36,6 +36,20 @@ export function peek(limit: Limit, row: Float64Array, at: number, nowMs: number)
   return apply(limit, row, at, nowMs, false)
 }
 
+/** A row whose times are given as ms before `nowMs`, as a store with another clock tells them. */
+export function fromAges(limit: Pick<Limit, 'algorithm'>, ages: Float64Array, nowMs: number): Float64Array {
+  const row = Float64Array.from(ages)
+  for (let cell = 0; cell < row.length; cell++) {
+    if (isTime(limit, cell)) row[cell] = nowMs - (row[cell] as number)
+  }
+  return row
+}
+
+function isTime({ algorithm }: Pick<Limit, 'algorithm'>, cell: number): boolean {
+  if (algorithm === 'fixed-window') return cell === 0
+  return algorithm === 'sliding-window' ? cell === 0 || cell % 2 === 1 : cell === 1
+}
+
 function apply(limit: Limit, row: Float64Array, at: number, nowMs: number, taking: boolean): LimitState {
   if (!(limit.limit > 0) || limit.cost > capacityOf(limit)) return never(limit)
   switch (limit.algorithm) {
@@ -110,6 +124,8 @@ function bucket(limit: Limit, row: Float64Array, at: number, nowMs: number, taki
   const msPerUnit = limit.windowMs / limit.limit
   const lastMs = row[at + 1] as number
   const now = Math.max(nowMs, lastMs)
+  // A bucket that is more than full (units that other gateways let through) is full until a moment to come.
+  const aheadMs = now - nowMs
   const before = Math.min(depth, Math.max(0, (row[at] as number) - (now - lastMs) / msPerUnit))
   const fits = before + limit.cost <= depth + slack
   let level = before
@@ -121,8 +137,10 @@ function bucket(limit: Limit, row: Float64Array, at: number, nowMs: number, taki
   return {
     allowed: fits,
     remaining: Math.max(0, Math.floor(depth - level + slack)),
-    resetMs: Math.ceil(Math.max(0, level - slack) * msPerUnit),
-    retryAfterMs: fits ? 0 : Math.max(1, Math.ceil((before + limit.cost - depth - slack) * msPerUnit)),
+    resetMs: Math.ceil(Math.max(0, level - slack) * msPerUnit + aheadMs),
+    retryAfterMs: fits
+      ? 0
+      : Math.max(1, Math.ceil((before + limit.cost - depth - slack) * msPerUnit + aheadMs)),
     // What lies before this request in the bucket leaks first.
     delayMs: fits && limit.shape ? before * msPerUnit : 0,
   }

@@ -4,7 +4,7 @@
 // One `take` locks the sets of its keys, copies the rows to a private sheet, counts there, and copies back only if every
 // check lets the request pass: all or nothing, whatever the algorithms are, and a refusal writes nothing.
 import type { Clock, CounterStore, LimitCheck, LimitState } from '../contract/ports.ts'
-import { peek, take } from './algorithms.ts'
+import { fromAges, peek, take } from './algorithms.ts'
 import { Sheet } from './sheet.ts'
 import { maxSeats, StripeLocks } from './stripe-lock.ts'
 import { allocateTable, defaultSlots, header, mostSlots, openTable, setSlots } from './table-layout.ts'
@@ -14,6 +14,11 @@ export interface LocalCounterStore extends CounterStore {
   take(checks: readonly LimitCheck[]): readonly LimitState[]
   peek(check: LimitCheck): LimitState
   reset(check: Pick<LimitCheck, 'key' | 'algorithm'>): void
+  /**
+   * Takes over a counter as another store has it, if it is fuller there. `ages`: the row of algorithms.ts with ms before now
+   * in place of times.
+   */
+  adopt(check: LimitCheck, ages: Float64Array): void
 }
 
 export interface CounterStats {
@@ -73,6 +78,9 @@ export function createLocalCounters(buffer: SharedArrayBuffer, clock: Clock): Lo
         sheet.clear(0)
       })
     },
+    adopt(check, ages) {
+      withOne(sheet, locks, check, () => adoptFuller(sheet, check, ages, clock.monotonicMs()))
+    },
   }
 }
 
@@ -115,4 +123,15 @@ function takeAll(sheet: Sheet, checks: readonly LimitCheck[], nowMs: number): Li
 
 function peekAt(sheet: Sheet, index: number, check: LimitCheck, nowMs: number): LimitState {
   return peek(check, sheet.rows, sheet.load(index, check, nowMs), nowMs)
+}
+
+function adoptFuller(sheet: Sheet, check: LimitCheck, ages: Float64Array, nowMs: number): void {
+  const mine = peekAt(sheet, 0, check, nowMs)
+  const row = fromAges(check, ages, nowMs)
+  const theirs = peek(check, row, 0, nowMs)
+  if (theirs.remaining > mine.remaining) return
+  if (theirs.remaining === mine.remaining && theirs.resetMs <= mine.resetMs) return
+  sheet.rows.set(row, 0)
+  sheet.begin()
+  sheet.store(0, check, theirs, nowMs)
 }

@@ -1,4 +1,5 @@
 // What the schema of the rate-limit plugin cannot say. Main thread, at load.
+import type { HostFacts } from '../../gateway/contract/plugin.ts'
 import { applyVariant } from './numbers.ts'
 import type { LimitConfig, RateLimitConfig } from './schema.ts'
 
@@ -7,8 +8,8 @@ type Problem = { pointer: string; message: string }
 /** A request that waits holds a connection open; longer than this no client and no proxy in between stays. */
 export const longestWaitMs = 60_000
 
-export function checkRateLimit(config: Readonly<RateLimitConfig>): Problem[] {
-  const problems: Problem[] = []
+export function checkRateLimit(config: Readonly<RateLimitConfig>, host?: HostFacts): Problem[] {
+  const problems: Problem[] = checkStore(config, host)
   const seen = new Set<string>()
   config.limits.forEach((limit, index) => {
     const at = `/limits/${index}`
@@ -25,6 +26,18 @@ export function checkRateLimit(config: Readonly<RateLimitConfig>): Problem[] {
       }
     }
   })
+  return problems
+}
+
+function checkStore({ store, syncMs }: Readonly<RateLimitConfig>, host: HostFacts | undefined): Problem[] {
+  const problems: Problem[] = []
+  if (store === 'redis' && host?.redis === false) {
+    const message = 'there is no Redis; name one in gateway.json ("redis"), set REDIS_URL, or write "local"'
+    problems.push({ pointer: '/store', message })
+  }
+  if (store === 'local' && syncMs > 0) {
+    problems.push({ pointer: '/syncMs', message: 'only the store "redis" is synced; take syncMs out' })
+  }
   return problems
 }
 

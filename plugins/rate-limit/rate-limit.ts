@@ -7,14 +7,16 @@ import type { Clock, CounterStore, LimitState, PluginPorts } from '../../gateway
 import { deny } from '../../gateway/contract/reply.ts'
 import { createControl } from './control.ts'
 import { createHeaderLister, type ListHeaders, type Outcome, retryAfterSeconds } from './headers.ts'
-import { compileLimit, type Limit, toChecks } from './limit.ts'
+import { type AskedCheck, compileLimit, type Limit, toChecks } from './limit.ts'
 import type { RateLimitConfig } from './schema.ts'
+import { pickStores, type Stores } from './store.ts'
 import { createFailureLog, createTrial } from './trial.ts'
 
 /** One instance, compiled. */
 interface Limiter {
   readonly config: Readonly<RateLimitConfig>
   readonly ports: PluginPorts
+  readonly stores: Stores
   /** Limits that refuse; the others are on trial. */
   readonly enforced: readonly Limit[]
   readonly listHeaders: ListHeaders
@@ -28,7 +30,7 @@ export function createRateLimit(config: Readonly<RateLimitConfig>, ports: Plugin
   return {
     onRequest: (ex) => onRequest(limiter, ex),
     onResponse: (ex) => onResponse(limiter, ex),
-    onControl: createControl(limits, ports),
+    onControl: createControl(limits, { id: ports.id, counters: limiter.stores.first }),
   }
 }
 
@@ -43,13 +45,15 @@ function createLimiter(
   // A plugin wholly on trial acts as it would in earnest: all its limits or none. Single limits are tried one by one.
   const trials = config.dryRun ? [tried] : tried.map((limit) => [limit])
   const logFailure = createFailureLog(ports)
+  const stores = pickStores(config, ports)
   return {
     config,
     ports,
+    stores,
     enforced,
     listHeaders: createHeaderLister(enforced, config.headers),
     logFailure,
-    runTrials: createTrial(trials, ports.counters, logFailure),
+    runTrials: createTrial(trials, stores.first, logFailure),
   }
 }
 
@@ -58,14 +62,14 @@ function onRequest(limiter: Limiter, ex: RequestView): Verdict | Promise<Verdict
   const checks = toChecks(limiter.enforced, ex)
   let taken: ReturnType<CounterStore['take']>
   try {
-    taken = limiter.ports.counters.take(checks)
+    taken = limiter.stores.first.take(checks)
   } catch (error) {
-    return failed(limiter, error)
+    return failed(limiter, ex, checks, error)
   }
   if (!('then' in taken)) return decide(limiter, ex, { checks, states: taken })
   return taken.then(
     (states) => decide(limiter, ex, { checks, states }),
-    (error) => failed(limiter, error),
+    (error) => failed(limiter, ex, checks, error),
   )
 }
 
@@ -121,10 +125,27 @@ function waitTurn(clock: Clock, ex: RequestView, delayMs: number): Promise<Verdi
   })
 }
 
-function failed({ config, enforced, logFailure }: Limiter, error: unknown): Verdict {
+function failed(
+  limiter: Limiter,
+  ex: RequestView,
+  checks: readonly AskedCheck[],
+  error: unknown,
+): Verdict | Promise<Verdict> {
+  const { config, enforced, logFailure, stores } = limiter
   logFailure(error)
   for (const limit of enforced) limit.failed.inc()
+  if (stores.fallback !== null) return decideAlone(limiter, stores.fallback, ex, checks)
   if (config.onStoreFailure === 'allow') return undefined
   const detail = 'The rate limit cannot be checked now. Try again in a moment.'
   return deny(503, 'AEGIS_RATE_LIMIT_UNAVAILABLE', detail, ['Retry-After', '1'])
+}
+
+/** By this process' own counters: each gateway then lets the whole limit through. */
+async function decideAlone(
+  limiter: Limiter,
+  store: CounterStore,
+  ex: RequestView,
+  checks: readonly AskedCheck[],
+): Promise<Verdict> {
+  return decide(limiter, ex, { checks, states: await store.take(checks) })
 }

@@ -117,13 +117,22 @@ export const rateLimitSchema = Type.Object(
       description:
         'All of them hold at once: a request passes if every one lets it, and is counted in all or none.',
     }),
-    store: Type.Literal('local', {
+    store: Type.Union([Type.Literal('local'), Type.Literal('redis')], {
       default: 'local',
-      description: 'Where counters are kept. local: shared memory, exact over all workers of this process.',
+      description:
+        'Where counters are kept. local: shared memory, exact over all workers of this process. redis: exact over all gateways with the same Redis (`redis` in gateway.json).',
     }),
-    onStoreFailure: Type.Union([Type.Literal('allow'), Type.Literal('deny')], {
-      default: 'allow',
-      description: 'When the store cannot answer: let requests pass uncounted, or answer 503.',
+    syncMs: Type.Integer({
+      minimum: 0,
+      maximum: 60_000,
+      default: 0,
+      description:
+        'Store redis only. 0: each request asks Redis. Else decisions are local and told to the other gateways this often: no request waits, and with N gateways up to N - 1 times what one of them lets through in twice this time passes too much.',
+    }),
+    onStoreFailure: Type.Union([Type.Literal('local'), Type.Literal('allow'), Type.Literal('deny')], {
+      default: 'local',
+      description:
+        'When the store cannot answer: count in this process alone, let requests pass uncounted, or answer 503.',
     }),
     dryRun: Type.Boolean({
       default: false,

@@ -18,17 +18,19 @@ type Arguments = Readonly<Record<string, unknown>>
 const defaultLimit = 100
 const maxLimit = 1_000
 
-/** `purge` {tenant?, user?, role?} and `inspect` {tenant?, user?, role?, limit?}. Throws on anything else. */
+/**
+ * `purge` {tenant?, user?, role?}, `forget` with the same (what another gateway has purged) and `inspect` {tenant?, user?,
+ * role?, limit?}. Throws on anything else.
+ */
 export function answerControl(held: Held, operation: string, args: Arguments): unknown {
   if (operation === 'purge') return purge(held, toScope(args))
+  if (operation === 'forget') return forget(held, toScope(args))
   if (operation === 'inspect') return inspect(held, toScope(args), args.limit)
-  throw new Error(`rbac knows no operation ${JSON.stringify(operation)}; it knows purge and inspect`)
+  throw new Error(`rbac knows no operation ${JSON.stringify(operation)}; it knows purge, forget and inspect`)
 }
 
 function purge(held: Held, scope: PurgeScope): unknown {
-  // First, so that no answer on its way can come in behind the purge.
-  held.decider.forgetOngoing()
-  const answer = { purged: held.worker.purge((entry) => isMeant(held.tables, scope, entry)) }
+  const answer = dropOwn(held, scope)
   if (held.shared === null) return answer
   return held.shared.purge(scope).then(
     () => answer,
@@ -37,6 +39,17 @@ function purge(held: Held, scope: PurgeScope): unknown {
       throw error
     },
   )
+}
+
+function forget(held: Held, scope: PurgeScope): unknown {
+  held.shared?.distrust()
+  return dropOwn(held, scope)
+}
+
+function dropOwn(held: Held, scope: PurgeScope): { purged: number } {
+  // First, so that no answer on its way can come in behind the purge.
+  held.decider.forgetOngoing()
+  return { purged: held.worker.purge((entry) => isMeant(held.tables, scope, entry)) }
 }
 
 function inspect(held: Held, scope: PurgeScope, limit: unknown): unknown {

@@ -105,29 +105,32 @@ export class Decider {
   }
 
   private async findOut(ex: RequestView, question: Question, keys: Keys): Promise<Outcome> {
-    if (this.shared !== null) {
-      const known = await this.findShared(this.shared, question, keys)
-      if (known === 'allow' || known === 'deny') return known
-    }
-    return this.ask(ex, question, keys)
+    if (this.shared === null) return this.ask(ex, question, keys, null)
+    const { known, seal } = await this.findShared(this.shared, question, keys)
+    return known === 'allow' || known === 'deny' ? known : this.ask(ex, question, keys, seal)
   }
 
-  private async findShared(shared: SharedLevel, question: Question, keys: Keys): Promise<Known> {
+  private async findShared(
+    shared: SharedLevel,
+    question: Question,
+    keys: Keys,
+  ): Promise<{ known: Known; seal: string | null }> {
     const began = this.epoch
-    const found = await shared.read(keys)
+    const reading = await shared.read(question, keys)
     let known: Known = 'unknown'
-    if (found === 'error') this.count.sharedError.inc()
-    else if (found !== null && began === this.epoch) {
+    if (reading === null) this.count.sharedError.inc()
+    else if (reading.finding !== null && began === this.epoch) {
       const now = this.ports.clock.monotonicMs()
-      this.worker.keep(question, keys, found, now)
+      this.worker.keep(question, keys, reading.finding, now)
       known = this.worker.find(question, keys, now, 0)
     }
     if (known !== 'unknown') this.count.sharedHit.inc()
-    else if (found !== 'error') this.count.sharedMiss.inc()
-    return known
+    else if (reading !== null) this.count.sharedMiss.inc()
+    return { known, seal: reading?.seal ?? null }
   }
 
-  private async ask(ex: RequestView, question: Question, keys: Keys): Promise<Outcome> {
+  /** `seal`: what the shared level gave before; null: the answer is not kept there. */
+  private async ask(ex: RequestView, question: Question, keys: Keys, seal: string | null): Promise<Outcome> {
     const { config, ports } = this
     const { clock } = ports
     const { timeoutMs, maxBytes } = config.subrequest
@@ -141,7 +144,7 @@ export class Decider {
       if (began === this.epoch) {
         const finding = toFinding(answer, config, askedMs)
         this.worker.keep(question, keys, finding, clock.monotonicMs())
-        this.shared?.write(keys, finding, askedWallMs)
+        if (seal !== null) this.shared?.write(question, keys, finding, { wallMs: askedWallMs, seal })
       }
       return answer.allowed ? 'allow' : 'deny'
     } catch (error) {

@@ -3,7 +3,7 @@
 import type { Clock, Logger, SharedCache } from '../../gateway/contract/ports.ts'
 import { isPermissions } from './authorize.ts'
 import { withDeadline } from './deadline.ts'
-import { type Keys, toPart } from './question.ts'
+import { type Keys, type Question, toPart } from './question.ts'
 import type { Finding } from './worker-cache.ts'
 
 /** Whose entries a purge is about; what is not said is any. */
@@ -13,12 +13,26 @@ export interface PurgeScope {
   readonly role?: string
 }
 
+/** What is known, and what `write` wants of the moment before the question is asked. */
+export interface Reading {
+  /** null: nothing fresh. */
+  readonly finding: Finding | null
+  readonly seal: string
+}
+
 export interface SharedLevel {
-  /** null: nothing fresh is known; 'error': it cannot be asked. */
-  read(keys: Keys): Promise<Finding | 'error' | null>
+  /** null: it cannot be asked, or must not be. */
+  read(question: Question, keys: Keys): Promise<Reading | null>
   /** `askedWallMs`: Unix time at which the question went to the upstream. */
-  write(keys: Keys, finding: Finding, askedWallMs: number): void
+  write(
+    question: Question,
+    keys: Keys,
+    finding: Finding,
+    asked: { readonly wallMs: number; readonly seal: string },
+  ): void
   purge(scope: PurgeScope): Promise<void>
+  /** What another gateway has purged: nothing asked up to now is believed. */
+  distrust(): void
 }
 
 export interface SharedLevelOptions {
@@ -40,13 +54,12 @@ interface Kept {
 }
 
 export function createSharedLevel({ cache, clock, log, id, maxTtlMs }: SharedLevelOptions): SharedLevel {
-  const prefix = `aegis:rbac:${toPart(id)}`
   let purgedAtWallMs = Number.NEGATIVE_INFINITY
+  const scopeOf = ({ tenant, user }: Question) => [id, toPart(tenant), user]
 
   /** Times are kept as Unix times and counted here on the monotonic clock. */
-  async function readOne(key: string): Promise<Kept | null> {
-    const text = await cache.get(prefix + key)
-    const kept = text === null ? null : parseKept(text)
+  function toKept(text: string | null | undefined): Kept | null {
+    const kept = text == null ? null : parseKept(text)
     if (kept === null || kept.askedWallMs <= purgedAtWallMs) return null
     const now = clock.monotonicMs()
     const wall = clock.wallMs()
@@ -59,40 +72,42 @@ export function createSharedLevel({ cache, clock, log, id, maxTtlMs }: SharedLev
     }
   }
 
-  async function read(keys: Keys): Promise<Finding | 'error' | null> {
+  async function read(question: Question, keys: Keys): Promise<Reading | null> {
     // Stores keep UTF-8, where two different broken texts become the same: these stay in the worker.
-    if (!keys.decision.isWellFormed()) return null
+    if (!keys.decision.isWellFormed()) return { finding: null, seal: '' }
     try {
-      const both = Promise.all([readOne(keys.decision), readOne(keys.subject)])
-      const [decision, granted] = await withDeadline(both, readTimeoutMs, clock)
-      return toFinding(decision, granted)
+      const reading = cache.read(scopeOf(question), [keys.decision, keys.subject])
+      const { values, seal } = await withDeadline(reading, readTimeoutMs, clock)
+      return { finding: toFinding(toKept(values[0]), toKept(values[1])), seal }
     } catch (error) {
       log.debug({ reason: (error as Error).message }, 'the shared level of decisions could not be read')
-      return 'error'
+      return null
     }
-  }
-
-  function writeOne(key: string, content: unknown, untilMs: number, askedWallMs: number): void {
-    const leftMs = untilMs - clock.monotonicMs()
-    if (leftMs <= 0) return
-    const value = JSON.stringify({ content, askedWallMs, untilWallMs: clock.wallMs() + leftMs })
-    cache.set(prefix + key, value, leftMs).catch((error: Error) => {
-      log.debug({ reason: error.message }, 'a decision could not be written to the shared level')
-    })
   }
 
   return {
     read,
-    write(keys, { decision, granted }, askedWallMs) {
+    write(question, keys, { decision, granted }, { wallMs, seal }) {
       if (!keys.decision.isWellFormed()) return
-      if (decision !== null) writeOne(keys.decision, decision.allowed, decision.untilMs, askedWallMs)
-      if (granted !== null) writeOne(keys.subject, granted.permissions, granted.untilMs, askedWallMs)
+      const writeOne = (name: string, content: unknown, untilMs: number): void => {
+        const ttlMs = untilMs - clock.monotonicMs()
+        if (ttlMs <= 0) return
+        const value = JSON.stringify({ content, askedWallMs: wallMs, untilWallMs: clock.wallMs() + ttlMs })
+        cache.write(scopeOf(question), name, value, { seal, ttlMs }).catch((error: Error) => {
+          log.debug({ reason: error.message }, 'a decision could not be written to the shared level')
+        })
+      }
+      if (decision !== null) writeOne(keys.decision, decision.allowed, decision.untilMs)
+      if (granted !== null) writeOne(keys.subject, granted.permissions, granted.untilMs)
     },
     async purge({ tenant, user }) {
       purgedAtWallMs = clock.wallMs()
-      // Keys begin with tenant and user; what cannot be said as a beginning is dropped with more than was asked.
-      const byUser = user === undefined ? '' : toPart(user)
-      await cache.purge(tenant === undefined ? prefix : prefix + toPart(tenant) + byUser)
+      // What is no beginning of the scopes' names is dropped with more than was asked.
+      if (tenant === undefined) return cache.purge([id])
+      await cache.purge([id, toPart(tenant), ...(user === undefined ? [] : [user])])
+    },
+    distrust() {
+      purgedAtWallMs = clock.wallMs()
     },
   }
 }

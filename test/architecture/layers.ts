@@ -25,7 +25,7 @@ export const layers: readonly Layer[] = [
     name: 'shared state',
     files: /^gateway\/shared-state\//,
     mayImport: ['^gateway/shared-state/', contract],
-    libraries: [builtins, 'lru-cache'],
+    libraries: [builtins, 'lru-cache', 'ioredis'],
   },
   {
     name: 'control plane',
@@ -98,6 +98,7 @@ export const layers: readonly Layer[] = [
       'http-proxy-3',
       'lru-cache',
       'pino',
+      'ioredis',
     ],
   },
   {

@@ -13,9 +13,9 @@ const hash = 'a'.repeat(64)
 const refused: [title: string, change: (gateway: Gateway) => void, pointer: string, sentence: string][] = [
   [
     'a key of a later version',
-    set({ redis: { url: 'x' } }),
-    '/redis',
-    'Unknown key "redis". Allowed keys: listeners, workers, admin,',
+    set({ telemetry: { url: 'x' } }),
+    '/telemetry',
+    'Unknown key "telemetry". Allowed keys: listeners, workers, admin,',
   ],
   [
     'TLS, which comes later',
@@ -244,6 +244,7 @@ test('defaults are filled in and paths are absolute, relative to the config dire
       rotateKeep: 5,
     },
     stateDir: '/etc/aegis/.aegis',
+    redis: null,
     demo: null,
     consul: null,
     configSource: null,

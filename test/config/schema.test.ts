@@ -81,7 +81,7 @@ const editorRows: [
     (g: object) => Object.assign(g, { log: { level: '${LEVEL:-info}' } }),
     true,
   ],
-  ['an unknown key', 'gateway', (g: object) => Object.assign(g, { redis: {} }), false],
+  ['an unknown key', 'gateway', (g: object) => Object.assign(g, { telemetry: {} }), false],
   [
     'a wrong word',
     'routes',

@@ -31,7 +31,7 @@ function explain(missing: readonly Program[]): string {
 
 const missing = programs.filter((program) => !isThere(program))
 if (missing.length > 0) {
-  const packages = missing.map((program) => program.debian)
+  const packages = missing.flatMap((program) => program.debian.split(' '))
   const mayInstall = process.getuid?.() === 0 && succeeds('sh', ['-c', 'command -v apt-get'])
   if (mayInstall) console.log(`Installing for the tests: ${packages.join(', ')}`)
   const installed = mayInstall && install(packages)

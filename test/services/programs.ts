@@ -18,6 +18,12 @@ export const programs: readonly Program[] = [
     debian: 'prometheus',
   },
   {
+    name: 'Redis',
+    usedFor: 'state that several gateways share: limits, decisions, revocations, and all its failures',
+    anyOf: ['command -v redis-server && command -v redis-cli'],
+    debian: 'redis-server redis-tools',
+  },
+  {
     name: 'Docker Compose',
     usedFor: 'checking docker-compose.yml; no engine is needed',
     anyOf: ['command -v docker-compose', 'docker compose version'],

@@ -42,6 +42,7 @@ export function createTestPorts(over: Partial<PluginPorts> = {}): TestPorts {
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     metrics: createTestMetrics(recorded),
     counters,
+    sharedCounters: null,
     documents: {
       open: () => {
         throw new Error('this test gave no documents')

@@ -23,7 +23,7 @@ function createPair() {
   const supervisor = createSupervisor({
     count: 2,
     entry,
-    boot: (index) => ({ index, counters: new SharedArrayBuffer(8), logLevel: 'info' }),
+    boot: (index) => ({ index, counters: new SharedArrayBuffer(8), logLevel: 'info', redis: null }),
     log: createTestPorts().log,
     events: {
       onLog: () => {},

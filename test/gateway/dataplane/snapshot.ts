@@ -27,6 +27,7 @@ export function createSnapshot(over: Partial<Snapshot> = {}): Snapshot {
       timeouts: { headersMs: 10_000, requestMs: 60_000, idleMs: 75_000, drainTimeoutMs: 30_000 },
       log: { level: 'silent', access: 'off', file: null, rotateBytes: 1, rotateKeep: 1 },
       stateDir: '/nowhere',
+      redis: null,
       demo: null,
       consul: null,
       configSource: null,

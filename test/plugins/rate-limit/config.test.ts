@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import Value from 'typebox/value'
 import rateLimit, { rateLimit as named } from '../../../plugins/rate-limit/index.ts'
-import { parse, problemsOf } from './setup.ts'
+import { open, parse, problemsOf } from './setup.ts'
 
 test('the definition has both exports and says what failures mean', () => {
   assert.equal(named, rateLimit)
@@ -39,7 +39,7 @@ describe('the schema refuses', () => {
     ['no limits', { limits: [] }],
     ['an unknown setting', { store: 'local', burst: 1 }],
     ['an unknown setting of a limit', one({ per: 'user' })],
-    ['a store that is not there', { store: 'redis' }],
+    ['a store that is not there', { store: 'memcached' }],
     ['a limit of zero', one({ limit: 0 })],
     ['a limit that is no whole number', one({ limit: 1.5 })],
     ['a negative burst', one({ burst: -1 })],
@@ -55,6 +55,24 @@ describe('the schema refuses', () => {
       assert.equal(Value.Check(rateLimit.schema, Value.Default(rateLimit.schema, config)), false)
     })
   }
+})
+
+describe('the store redis', () => {
+  test('is refused where gateway.json names no Redis, and left alone where that cannot be told', () => {
+    const config = parse({ store: 'redis' })
+    assert.match(rateLimit.check?.(config, { redis: false })[0]?.message ?? '', /gateway.json/)
+    assert.deepEqual(rateLimit.check?.(config, { redis: true }), [])
+    assert.deepEqual(rateLimit.check?.(config), [])
+  })
+
+  test('is refused by a process that is not connected to one', () => {
+    assert.throws(() => open({ store: 'redis' }), /restart/)
+  })
+
+  test('alone can be synced', () => {
+    assert.equal(problemsOf({ syncMs: 100 })[0]?.pointer, '/syncMs')
+    assert.deepEqual(problemsOf({ store: 'redis', syncMs: 100 }), [])
+  })
 })
 
 describe('the check refuses', () => {

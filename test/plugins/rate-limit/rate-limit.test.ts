@@ -327,49 +327,6 @@ describe('a shaper', () => {
   })
 })
 
-describe('a store that fails', () => {
-  const broken: CounterStore = {
-    take: () => {
-      throw new Error('no store')
-    },
-    peek: () => Promise.reject(new Error('no store')),
-    reset: () => {},
-  }
-  const rejecting: CounterStore = { ...broken, take: () => Promise.reject(new Error('no store')) }
-
-  for (const [how, counters] of [
-    ['by a throw', broken],
-    ['by a rejection', rejecting],
-  ] as const) {
-    test(`${how} lets requests pass by default and is reported, but not for every request`, async () => {
-      const { plugin, ports } = open(
-        { limits: [perIp, { ...perIp, name: 'tried', dryRun: true }] },
-        { counters },
-      )
-      for (let i = 0; i < 5; i++) assert.equal(await plugin.onRequest?.(createView()), undefined)
-      assert.equal(ports.recorded.get('aegis_ratelimit_decisions_total{per-ip,store_failed}'), 5)
-      assert.equal(ports.logged.length, 1)
-    })
-
-    test(`${how} closes the gate if the operator said so`, async () => {
-      const { plugin } = open({ limits: [perIp], onStoreFailure: 'deny' }, { counters })
-      const reply = await plugin.onRequest?.(createView())
-      assert.equal(reply?.status, 503)
-      assert.deepEqual(reply?.headers, ['Retry-After', '1'])
-    })
-  }
-
-  test('does not close the gate for limits on trial', async () => {
-    const { plugin, ports } = open(
-      { limits: [perIp], dryRun: true, onStoreFailure: 'deny' },
-      { counters: rejecting },
-    )
-    assert.equal(plugin.onRequest?.(createView()), undefined)
-    await Promise.resolve()
-    assert.equal(ports.recorded.get('aegis_ratelimit_decisions_total{per-ip,store_failed}'), 1)
-  })
-})
-
 test('a store that answers by a promise decides the same', async () => {
   const local = open({ limits: [perIp] })
   const counters: CounterStore = {

@@ -8,34 +8,40 @@ interface TestCache extends SharedCache {
   readonly entries: Map<string, { value: string; ttlMs: number }>
   /** Thrown by every call when set. */
   failure: Error | null
-  /** Called before a get answers. */
-  onGet: (() => void) | null
+  /** Called before a read answers. */
+  onRead: (() => void) | null
   hangs: boolean
 }
 
+/** Keeps its promises in the plainest way: one epoch for all scopes. */
 function createTestCache(): TestCache {
-  const entries = new Map<string, { value: string; ttlMs: number }>()
+  const entries = new Map<string, { value: string; ttlMs: number; seal: string }>()
+  let purges = 0
+  // As a store that keeps UTF-8 does.
+  const toKey = (scope: readonly string[], name = '') =>
+    Buffer.from([...scope, ''].join('/') + name).toString()
   const cache: TestCache = {
     entries,
     failure: null,
-    onGet: null,
+    onRead: null,
     hangs: false,
-    async get(key) {
+    async read(scope, names) {
       if (cache.hangs) await new Promise(() => {})
       if (cache.failure !== null) throw cache.failure
-      const found = entries.get(key)?.value ?? null
+      const values = names.map((name) => entries.get(toKey(scope, name))?.value ?? null)
+      const seal = `${purges}`
       await settled()
-      cache.onGet?.()
-      return found
+      cache.onRead?.()
+      return { seal, values }
     },
-    async set(key, value, ttlMs) {
+    async write(scope, name, value, { seal, ttlMs }) {
       if (cache.failure !== null) throw cache.failure
-      // As a store that keeps UTF-8 does.
-      entries.set(Buffer.from(key).toString(), { value: Buffer.from(value).toString(), ttlMs })
+      if (seal === `${purges}`) entries.set(toKey(scope, name), { value, ttlMs, seal })
     },
-    async purge(prefix) {
+    async purge(scope) {
       if (cache.failure !== null) throw cache.failure
-      for (const key of entries.keys()) if (key.startsWith(prefix)) entries.delete(key)
+      purges += 1
+      for (const key of entries.keys()) if (key.startsWith(toKey(scope))) entries.delete(key)
     },
   }
   return cache
@@ -205,15 +211,23 @@ describe('a purge', () => {
     assert.equal(await learn(two, { allowed: false }), 403)
   })
 
+  test('of another gateway is told as "forget": the worker drops its own and believes nothing older', async () => {
+    const { one, two, cache, clock } = createWorkers()
+    await learn(one, { allowed: true, permissions: ['*'], ttl: 60 })
+    assert.equal(await two.status(createRequest()), 200)
+    clock.advance(10)
+    assert.deepEqual(await two.plugin.onControl?.('forget', { tenant: 'acme' }), { purged: 2 })
+    assert.equal(cache.entries.size, 2, 'the shared level is the business of the gateway that purged')
+    assert.equal(await learn(two, { allowed: false }), 403)
+  })
+
   test('while the shared level is being read keeps what was read out', async () => {
     const { one, two, cache, clock } = createWorkers()
     await learn(one, { allowed: true, permissions: ['*'], ttl: 60 })
     clock.advance(10)
-    let reads = 0
-    // Decision and permissions are read at once: the purge comes when one of both has been taken already.
-    cache.onGet = () => {
-      reads += 1
-      if (reads === 2) void two.purge({})
+    cache.onRead = () => {
+      cache.onRead = null
+      void two.purge({})
     }
     assert.equal(await learn(two, { allowed: false }), 403)
   })
