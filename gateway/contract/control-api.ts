@@ -53,6 +53,30 @@ export interface AuditEntry {
   readonly version: number | null
 }
 
+/** How it stands with the look-up of an upstream's endpoints. */
+export interface DiscoveryState {
+  readonly upstream: string
+  /** null: they are the same for all tenants. */
+  readonly tenant: string | null
+  readonly source: 'consul' | 'dns'
+  /** What is looked up: a service or a DNS name. */
+  readonly name: string
+  /** Of the last attempt. empty and failed: the last good endpoints stay, unless `onEmpty` says otherwise. */
+  readonly state: 'waiting' | 'found' | 'empty' | 'failed'
+  readonly error: string | null
+  /** ISO 8601; when endpoints were found last in this process. */
+  readonly foundAt: string | null
+}
+
+export interface ConsulStatus {
+  readonly url: string
+  /** null: not asked yet. */
+  readonly up: boolean | null
+  readonly error: string | null
+  /** ISO 8601; since when it is up or down. */
+  readonly since: string | null
+}
+
 export interface GatewayStatus {
   /** Config version that all workers run. */
   readonly version: number
@@ -74,7 +98,7 @@ export interface GatewayStatus {
   readonly state: {
     /** Down when any connection of this process is. */
     readonly redis: StoreStatus | 'not configured'
-    readonly consul: 'not configured'
+    readonly consul: ConsulStatus | 'not configured'
   }
 }
 
@@ -106,6 +130,8 @@ export interface ControlApi {
   reload(by: string): Promise<EditOutcome>
 
   health(): readonly TargetHealth[]
+  /** Of upstreams whose endpoints are looked up. */
+  discovery(): readonly DiscoveryState[]
   /** Asks every instance of a plugin in every worker; one value per instance and worker. */
   askPlugin(
     plugin: string,
