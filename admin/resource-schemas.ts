@@ -11,9 +11,31 @@ const endpoints = {
   items: {
     type: 'object',
     properties: {
+      tenant: { type: 'string', description: 'Whose it is, where every tenant has its own.' },
       target: { type: 'string' },
       healthy: { type: 'boolean', description: 'Result of the active checks; true when there are none.' },
       ejectedForMs: { type: 'number', description: '0 when the target is not ejected.' },
+    },
+  },
+}
+
+const discovery = {
+  type: 'array',
+  readOnly: true,
+  description: 'How it stands with the look-up of the endpoints. Left out of the file when it is sent back.',
+  items: {
+    type: 'object',
+    properties: {
+      tenant: { type: ['string', 'null'] },
+      source: { type: 'string', enum: ['consul', 'dns'] },
+      name: { type: 'string', description: 'The service or the DNS name.' },
+      state: {
+        type: 'string',
+        enum: ['waiting', 'found', 'empty', 'failed'],
+        description: 'Of the last attempt; with empty and failed the last good endpoints stay.',
+      },
+      error: { type: ['string', 'null'] },
+      foundAt: { type: ['string', 'null'], format: 'date-time' },
     },
   },
 }
@@ -30,7 +52,11 @@ export function resourceSchemas(files: ReturnType<ControlApi['schemas']>['files'
     Plugin: item(files.plugins, 'plugins'),
     Route: item(files.routes, 'routes'),
     Tenant: item(files.routes, 'tenants'),
-    Upstream: extended(valueSchema(files.routes, 'upstreams'), { name: { type: 'string' }, endpoints }),
+    Upstream: extended(valueSchema(files.routes, 'upstreams'), {
+      name: { type: 'string' },
+      endpoints,
+      discovery,
+    }),
   }
 }
 

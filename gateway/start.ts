@@ -21,6 +21,8 @@ import { createAudit } from './control/audit.ts'
 import { toBanner } from './control/banner.ts'
 import { createControlApi } from './control/control-api.ts'
 import { startSampleBackend } from './control/demo.ts'
+import { composeDiscovery, connectConsul } from './control/discovery/compose.ts'
+import { createDiscoveryGauges } from './control/discovery/gauges.ts'
 import { createDocumentFetcher } from './control/documents.ts'
 import { createGauges } from './control/gauges.ts'
 import { createHealthChecker } from './control/health.ts'
@@ -43,6 +45,9 @@ export interface RunningGateway {
 /** Each worker holds a copy; at some 300 bytes each this is 30 MB at the most. */
 const mostRevocations = 100_000
 
+/** How long the start waits for the first word of Consul or DNS before clients may come. */
+const settleMs = 2_500
+
 /** Rejects with a ConfigError, or with a plain Error that names what is in the way (a port, a folder). */
 export async function startGateway(environment: Environment): Promise<RunningGateway> {
   const clock = createSystemClock()
@@ -58,7 +63,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     ...{ environment, definitions: definitions(), history, publisher },
     workers: () => supervisor.workers(),
     onLive(snapshot, files, looked) {
-      health.apply(snapshot.upstreams)
+      discovery.apply(snapshot.upstreams)
       followed = [
         ...listModuleFiles(files.plugins, configDir),
         ...listSecretFiles(files, configDir),
@@ -84,6 +89,12 @@ export async function startGateway(environment: Environment): Promise<RunningGat
       feed(one)
     },
   })
+  const discoveryGauges = createDiscoveryGauges(metrics.own)
+  const consul = connectConsul(gateway, { clock, log, gauges: discoveryGauges })
+  const discovery = composeDiscovery({
+    ...{ consul, gauges: discoveryGauges, stateDir, clock, log, publish: feed },
+    onChange: (upstreams) => health.apply(upstreams),
+  })
   const documents = createDocumentFetcher({ publish: feed, configDir, log, clock })
   const revocations = await createRevocationStore({ stateDir, clock, limit: mostRevocations })
   const audit = await createAudit(join(stateDir, 'audit.jsonl'), clock, log)
@@ -91,6 +102,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     live,
     publisher,
     health,
+    discovery,
     documents,
     revocations,
     metrics,
@@ -114,7 +126,8 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     gateway.listeners.map(({ name, host, port }) => ({ name, host, port: workers.ports?.[name] ?? port }))
   let draining = false
   const control = createControlApi({
-    ...{ live, history, health, supervisor, metrics, gauges, revocations, audit, sink, listeners },
+    ...{ live, history, health, discovery, supervisor, metrics, revocations, audit, sink, listeners },
+    ...{ gauges, discoveryGauges, consul: consul?.client ?? null },
     admin: access.admin,
     draining: () => draining,
     schemas: { files: createFileSchemas(registry), plugins: pluginSchemas() },
@@ -125,6 +138,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   const demo = gateway.demo === null ? null : startSampleBackend(gateway.demo.backendPort, log)
   await supervisor.start()
   await live.begin()
+  await discovery.settled(settleMs)
   workers.ports = await listenOnAll(supervisor.workers(), gateway)
   const stopDemo = await demo
   const { port: adminPort } = await admin.listen(gateway.admin.host, gateway.admin.port)
@@ -141,7 +155,14 @@ export async function startGateway(environment: Environment): Promise<RunningGat
       watch.close()
       await supervisor.drain(gateway.timeouts.drainTimeoutMs)
       await admin.close()
-      await Promise.all([health.stop(), documents.stop(), revocations.stop(), audit.flush()])
+      await Promise.all([
+        health.stop(),
+        discovery.stop(),
+        documents.stop(),
+        revocations.stop(),
+        audit.flush(),
+      ])
+      consul?.client.destroy()
       stopDemo?.()
       log.info({}, 'stopped')
       await sink.close()

@@ -11,6 +11,9 @@ import type { MetricsDump } from '../contract/metrics-dump.ts'
 import type { StoreStatus, WorkerStatus } from '../contract/protocol.ts'
 import type { AdminConfig } from '../contract/snapshot.ts'
 import type { Audit } from './audit.ts'
+import type { ConsulClient } from './consul/client.ts'
+import type { Discovery } from './discovery/discovery.ts'
+import type { DiscoveryGauges } from './discovery/gauges.ts'
 import type { Gauges } from './gauges.ts'
 import type { HealthChecker } from './health.ts'
 import type { LiveConfig } from './live-config.ts'
@@ -24,9 +27,12 @@ export interface ControlParts {
   readonly live: LiveConfig
   readonly history: History
   readonly health: HealthChecker
+  readonly discovery: Discovery
+  readonly consul: ConsulClient | null
   readonly supervisor: Supervisor
   readonly metrics: MetricsMerge
   readonly gauges: Gauges
+  readonly discoveryGauges: DiscoveryGauges
   readonly revocations: RevocationStore
   readonly audit: Audit
   readonly sink: LogSink
@@ -70,6 +76,7 @@ export function createControlApi(parts: ControlParts): ControlApi {
       ),
     reload: (by) => recorded({ by, action: 'reload', dryRun: false }, () => live.reload(by)),
     health: () => health.states(),
+    discovery: () => parts.discovery.states(),
     async askPlugin(plugin, operation, args) {
       const answers = await supervisor.ask({ topic: 'plugin', plugin, operation, args }, askTimeoutMs)
       return [...answers.values()].flatMap((values) => values as unknown[])
@@ -90,6 +97,7 @@ export function createControlApi(parts: ControlParts): ControlApi {
     status: () => readStatus(parts, startedAt),
     async metrics() {
       parts.gauges.scrape()
+      parts.discoveryGauges.scrape(parts.discovery)
       const dumps = await supervisor.ask({ topic: 'metrics' }, askTimeoutMs)
       return parts.metrics.merge(dumps as ReadonlyMap<number, MetricsDump>)
     },
@@ -123,7 +131,10 @@ async function readStatus(parts: ControlParts, startedAt: Date): Promise<Gateway
     workers: workers.sort((a, b) => a.index - b.index),
     listeners: parts.listeners(),
     config: parts.live.state(),
-    state: { redis: sumUp(workers.map(({ redis }) => redis)), consul: 'not configured' },
+    state: {
+      redis: sumUp(workers.map(({ redis }) => redis)),
+      consul: parts.consul?.state() ?? 'not configured',
+    },
   }
 }
 

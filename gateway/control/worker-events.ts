@@ -1,6 +1,7 @@
 // What happens when a worker comes up, reports, or goes; and how workers come to share a port. Main thread; made by
 // gateway/start.ts, called by supervisor.ts.
 import type { GatewayConfig } from '../contract/snapshot.ts'
+import type { Discovery } from './discovery/discovery.ts'
 import type { DocumentFetcher } from './documents.ts'
 import type { HealthChecker } from './health.ts'
 import type { LiveConfig } from './live-config.ts'
@@ -17,6 +18,7 @@ export interface WorkerCare {
   readonly live: LiveConfig
   readonly publisher: Publisher
   readonly health: HealthChecker
+  readonly discovery: Discovery
   readonly documents: DocumentFetcher
   readonly revocations: RevocationStore
   readonly metrics: MetricsMerge
@@ -28,16 +30,20 @@ export interface WorkerCare {
 const listenTimeoutMs = 10_000
 
 export function createWorkerEvents(care: WorkerCare): SupervisorEvents {
-  const { live, publisher, health, documents, revocations, metrics, sink } = care
+  const { live, publisher, health, discovery, documents, revocations, metrics, sink } = care
   return {
     onLog: (stream, lines) => sink.write(stream, lines),
     onReport(report, worker) {
+      const { incarnation } = worker
       if (report.topic === 'ejected') health.ejected(report)
-      else if (report.topic === 'document-open') documents.open(report.key, worker.incarnation)
+      else if (report.topic === 'document-open') documents.open(report.key, incarnation)
       else if (report.topic === 'document-refresh') documents.refresh(report.key)
-      else if (report.topic === 'document-close') documents.close(report.key, worker.incarnation)
+      else if (report.topic === 'document-close') documents.close(report.key, incarnation)
+      else if (report.topic === 'upstream-open') discovery.open(report.upstream, report.tenant, incarnation)
+      else discovery.close(report.upstream, report.tenant, incarnation)
     },
     async onUp(worker) {
+      for (const feed of discovery.replay()) worker.tell({ kind: 'feed', feed })
       worker.tell({ kind: 'feed', feed: { topic: 'health', states: health.states() } })
       worker.tell({ kind: 'feed', feed: { topic: 'revocations', entries: revocations.list() } })
       for (const feed of documents.replay()) worker.tell({ kind: 'feed', feed })
@@ -48,6 +54,7 @@ export function createWorkerEvents(care: WorkerCare): SupervisorEvents {
     onDown(worker) {
       metrics.retire(worker.index)
       documents.releaseAll(worker.incarnation)
+      discovery.releaseAll(worker.incarnation)
     },
   }
 }

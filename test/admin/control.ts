@@ -207,6 +207,7 @@ export function createTestControl(
         return publish({ gateway: live().files.gateway, routes, plugins }, options)
       }),
     reload: (by) => inTurn(() => editNow((now) => now, { by, action: 'reload', dryRun: false })),
+    discovery: () => [],
     health: () => control.targets,
     askPlugin: async (plugin, operation, args) => {
       asked.push({ plugin, operation, args })

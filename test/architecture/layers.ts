@@ -31,7 +31,7 @@ export const layers: readonly Layer[] = [
     name: 'control plane',
     files: /^gateway\/control\//,
     mayImport: ['^gateway/control/', '^gateway/shared-state/', '^config/', contract],
-    libraries: [builtins, 'undici', 'pino', 'prom-client'],
+    libraries: [builtins, 'undici', 'pino', 'prom-client', 'consul'],
   },
   {
     name: 'main thread entry',

@@ -18,13 +18,25 @@ function install(packages: readonly string[]): boolean {
   return apt('update') && apt('install', '-y', '--no-install-recommends', ...packages)
 }
 
+/** All programs that are missing: packages together, each other one by its own means. */
+function get(missing: readonly Program[]): boolean {
+  const packaged = missing.filter((program) => program.fetch === undefined)
+  const installed = packaged.length === 0 || install(packaged.map((program) => program.debian))
+  const fetched = missing.map((program) => program.fetch?.() ?? true)
+  return installed && fetched.every(Boolean)
+}
+
 function explain(missing: readonly Program[]): string {
-  const lines = missing.map(({ name, usedFor }) => `  - ${name} (${usedFor})`)
-  const packages = missing.map((program) => program.debian).join(' ')
+  const lines = missing.map(
+    ({ name, usedFor, advice }) => `  - ${name} (${usedFor})${advice === undefined ? '' : `. ${advice}`}`,
+  )
+  const packages = missing.filter(({ fetch }) => fetch === undefined).map(({ debian }) => debian)
   return [
     'The tests need these programs, and they could not be installed from here:',
     ...lines,
-    `On Debian 12 or Ubuntu: sudo apt-get install --no-install-recommends ${packages}`,
+    ...(packages.length === 0
+      ? []
+      : [`On Debian 12 or Ubuntu: sudo apt-get install --no-install-recommends ${packages.join(' ')}`]),
     'Elsewhere: install them by the means of your system, so that they are found in PATH.',
   ].join('\n')
 }
@@ -34,7 +46,7 @@ if (missing.length > 0) {
   const packages = missing.flatMap((program) => program.debian.split(' '))
   const mayInstall = process.getuid?.() === 0 && succeeds('sh', ['-c', 'command -v apt-get'])
   if (mayInstall) console.log(`Installing for the tests: ${packages.join(', ')}`)
-  const installed = mayInstall && install(packages)
+  const installed = mayInstall && get(missing)
   const still = missing.filter((program) => !isThere(program))
   if (still.length > 0) {
     console.error(explain(still))

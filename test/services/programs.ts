@@ -1,6 +1,8 @@
 // The programs that tests run, one line each. Read by prepare.ts. A program that is missing here makes its tests fail
 // on a fresh machine, so whoever adds a test with a new program adds its line.
 
+import { fetchConsul, unpackedConsul } from './consul-program.ts'
+
 export interface Program {
   readonly name: string
   readonly usedFor: string
@@ -8,6 +10,10 @@ export interface Program {
   readonly anyOf: readonly string[]
   /** Debian package. */
   readonly debian: string
+  /** For what this Debian has no package of: gets it by other means, false when it cannot. */
+  readonly fetch?: () => boolean
+  /** What to do where `fetch` fails. */
+  readonly advice?: string
 }
 
 export const programs: readonly Program[] = [
@@ -28,5 +34,13 @@ export const programs: readonly Program[] = [
     usedFor: 'checking docker-compose.yml; no engine is needed',
     anyOf: ['command -v docker-compose', 'docker compose version'],
     debian: 'docker-compose',
+  },
+  {
+    name: 'Consul',
+    usedFor: 'discovery and config in Consul, against a real agent',
+    anyOf: ['command -v consul', `test -x '${unpackedConsul}'`],
+    debian: 'consul',
+    fetch: fetchConsul,
+    advice: `Debian 12 has no package: unpack that of Debian 11, or HashiCorp's, so that "consul" is in PATH or at ${unpackedConsul}`,
   },
 ]

@@ -19,7 +19,7 @@ export interface DiscoveredPorts extends QueryPorts {
   readonly consul: ConsulClient | null
   readonly lastGood: LastGood
   readonly publish: (feed: Feed) => void
-  readonly onFinding: (finding: Finding, discovered: Discovered) => void
+  readonly onFinding: (finding: Finding, changed: boolean) => void
 }
 
 export class Discovered {
@@ -95,7 +95,7 @@ export class Discovered {
     }
     if (changed || first) this.tell()
     this.#attempted.resolve()
-    if (changed || finding.kind !== 'targets') this.#ports.onFinding(finding, this)
+    this.#ports.onFinding(finding, changed)
   }
 
   /** null: what is known stays. */
@@ -115,7 +115,10 @@ export class Discovered {
     const fields = { upstream: this.key, [before.source]: this.#name, endpoints: this.targets?.length ?? 0 }
     if (finding.kind === 'empty') log.warn(fields, `no endpoint is registered; ${this.#emptyMeans()}`)
     else if (finding.kind === 'failed') {
-      log.warn({ ...fields, reason: finding.reason }, 'endpoints cannot be looked up; the last good ones stay')
+      log.warn(
+        { ...fields, reason: finding.reason },
+        'endpoints cannot be looked up; the last good ones stay',
+      )
     } else if (before.state !== 'waiting') log.info(fields, 'endpoints can be looked up again')
   }
 

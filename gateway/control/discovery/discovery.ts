@@ -151,9 +151,9 @@ class ControlDiscovery implements Discovery {
     running?.stop()
     const discovered = new Discovered(key, discovery, {
       ...this.#ports,
-      onFinding: (finding) => {
+      onFinding: (finding, changed) => {
         this.#ports.onLookup(discovery.kind, finding.kind)
-        this.#changeSoon()
+        if (changed) this.#changeSoon()
       },
     })
     this.#running.set(key, discovered)

@@ -87,7 +87,12 @@ async function resolve(resolver: Resolver, name: string, discovery: DnsDiscovery
   const records = await addressesOf(resolver, name, type)
   return {
     // Host names the service, not the address that was found for it.
-    found: records.map(({ address }) => ({ address, port: port ?? 0, weight: 1, host: toHost(name, discovery) })),
+    found: records.map(({ address }) => ({
+      address,
+      port: port ?? 0,
+      weight: 1,
+      host: toHost(name, discovery),
+    })),
     ttlSeconds: leastTtl(records),
   }
 }

@@ -1,0 +1,204 @@
+// Services come and go in a real Consul, and the traffic of a running gateway follows.
+import assert from 'node:assert/strict'
+import { Agent } from 'node:http'
+import { after, before, describe, test } from 'node:test'
+import { startConsul, type TestConsul } from '../services/consul.ts'
+import { createAdmin } from '../support/admin.ts'
+import { ask } from '../support/ask.ts'
+import { parseMetrics } from '../support/exposition.ts'
+import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
+import { createSteadyLoad } from '../support/steady-load.ts'
+import { createUpstream, type TestUpstream } from '../support/upstream.ts'
+
+const plugins = [
+  { id: 'tenant', plugin: 'tenant' },
+  { id: 'observability', plugin: 'observability' },
+]
+
+function createConfig(consul: TestConsul, upstreams: object) {
+  return {
+    gateway: { consul: { url: consul.url } },
+    routes: {
+      tenancy: { baseDomains: ['example.com'] },
+      tenants: [{ id: 'tenant123' }, { id: 'tenant456' }],
+      upstreams,
+      routes: [
+        { id: 'shared', paths: ['/shared'], upstream: 'shared', auth: 'none' },
+        { id: 'own', paths: ['/own'], upstream: 'own', auth: 'none' },
+      ],
+    },
+    plugins,
+  }
+}
+
+const upstreams = {
+  shared: {
+    consul: { service: 'api', tag: 'v1' },
+    retry: { attempts: 2, on: ['connect-failure', 'reset-before-response'] },
+  },
+  own: { consul: { service: 'api-service-{tenant}' } },
+}
+
+/** Answers with its own name. */
+function named(name: string): Promise<TestUpstream> {
+  return createUpstream((_, res) => res.end(name))
+}
+
+describe('a gateway that finds its upstreams in Consul', () => {
+  let consul: TestConsul
+  let backends: Record<'a' | 'b' | 'c', TestUpstream>
+  let config: { dir: string; remove(): Promise<void> }
+  let gateway: TestGateway
+
+  before(async () => {
+    consul = await startConsul()
+    backends = { a: await named('a'), b: await named('b'), c: await named('c') }
+    await consul.register({ name: 'api', id: 'a', port: backends.a.port, tags: ['v1'] })
+    config = await createConfigDir(createConfig(consul, upstreams))
+    gateway = await startGateway({ configDir: config.dir })
+  })
+  after(async () => {
+    await gateway.stop()
+    await consul.kill()
+    await Promise.all([...Object.values(backends).map((one) => one.close()), config.remove()])
+  })
+
+  const who = async (path: string, host = 'tenant123.example.com') => {
+    const { status, text } = await ask(gateway.port, path, { host })
+    return status === 200 ? text : String(status)
+  }
+  /** Everybody that answers twenty requests in a row. */
+  const answering = async (path: string, host?: string) => {
+    const names = await Promise.all(Array.from({ length: 20 }, () => who(path, host)))
+    return [...new Set(names)].sort().join()
+  }
+  const isAnswering = (expected: string, path = '/shared', host?: string) =>
+    waitUntil(async () => (await answering(path, host)) === expected, 5_000)
+
+  test('serves from its first request on', async () => {
+    assert.equal(await answering('/shared'), 'a')
+  })
+
+  test('follows services that come, go and fail their checks, without losing a request', async () => {
+    const load = createSteadyLoad({
+      port: gateway.port,
+      path: '/shared',
+      host: 'tenant123.example.com',
+      clients: 4,
+    })
+    await consul.register({ name: 'api', id: 'b', port: backends.b.port, tags: ['v1', 'blue'] })
+    await isAnswering('a,b')
+    await consul.deregister('a')
+    await isAnswering('b')
+    await consul.register({ name: 'api', id: 'c', port: backends.c.port, tags: ['v2'] })
+    await consul.register({ name: 'api', id: 'a', port: backends.a.port, tags: ['v1'] })
+    await isAnswering('a,b')
+    await consul.setStatus('b', 'critical')
+    await isAnswering('a')
+    await consul.setStatus('b', 'passing')
+    await isAnswering('a,b')
+    const { done, bad } = await load.stop()
+    assert.deepEqual(bad, {})
+    assert.ok(done > 100)
+  })
+
+  test('keeps the connections to endpoints that stay', async () => {
+    const sockets = new Set<object>()
+    backends.a.server.on('connection', (socket) => sockets.add(socket))
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    await ask(gateway.port, '/shared', { host: 'tenant123.example.com', agent })
+    const before = sockets.size
+    for (const port of [backends.c.port, backends.b.port]) {
+      await consul.register({ name: 'api', id: 'b', port, tags: ['v1'] })
+      await isAnswering(port === backends.c.port ? 'a,c' : 'a,b')
+    }
+    agent.destroy()
+    // Twenty at a time ask; what is open for them stays open for the next ones.
+    assert.ok(sockets.size <= before + 20, `${sockets.size} connections`)
+  })
+
+  test('sends each tenant to its own service, made and removed while it runs', async () => {
+    assert.equal(await who('/own'), '503')
+    await consul.register({ name: 'api-service-tenant123', port: backends.a.port })
+    await isAnswering('a', '/own')
+    assert.equal(await who('/own', 'tenant456.example.com'), '503')
+    await consul.register({ name: 'api-service-tenant456', port: backends.b.port })
+    await isAnswering('b', '/own', 'tenant456.example.com')
+    assert.equal(await answering('/own'), 'a')
+    await consul.register({ name: 'api-service-tenant123', id: 'second', port: backends.c.port })
+    await consul.deregister('api-service-tenant123')
+    await isAnswering('c', '/own')
+  })
+
+  test('shows endpoints with their health, and how the look-up stands', async () => {
+    const admin = createAdmin(gateway)
+    interface Shown {
+      readonly endpoints: readonly { readonly tenant: string; readonly target: string }[]
+      readonly discovery: readonly { readonly name: string; readonly state: string }[]
+    }
+    const expected = [
+      `tenant123 http://127.0.0.1:${backends.c.port}`,
+      `tenant456 http://127.0.0.1:${backends.b.port}`,
+    ]
+    const body = await waitUntil(async () => {
+      const shown = (await admin('GET', '/admin/upstreams/own')).body as Shown
+      const endpoints = shown.endpoints.map(({ tenant, target }) => `${tenant} ${target}`).sort()
+      return endpoints.join() === expected.join() ? shown : undefined
+    })
+    assert.deepEqual(body.discovery.map(({ name, state }) => `${name} ${state}`).sort(), [
+      'api-service-tenant123 found',
+      'api-service-tenant456 found',
+    ])
+    const { state } = (await admin('GET', '/admin/status')).body
+    assert.equal(state.consul.up, true)
+    assert.equal(state.consul.url, consul.url)
+    const metrics = parseMetrics((await admin('GET', '/metrics')).body)
+    assert.equal(metrics.get('aegis_consul_up'), 1)
+    assert.equal(metrics.get('aegis_discovery_endpoints{upstream="own"}'), 2)
+    assert.equal(metrics.get('aegis_discovery_stale{upstream="own"}'), 0)
+  })
+
+  test('a PUT of what was shown changes nothing', async () => {
+    const admin = createAdmin(gateway)
+    const shown = (await admin('GET', '/admin/upstreams/own')).body
+    const put = await admin('PUT', '/admin/upstreams/own', { body: shown })
+    assert.equal(put.status, 200, JSON.stringify(put.body))
+    assert.equal(await answering('/own'), 'c')
+  })
+
+  test('stays with the last endpoints while Consul is away, also over a restart, and follows again when it is back', async () => {
+    const load = createSteadyLoad({
+      port: gateway.port,
+      path: '/shared',
+      host: 'tenant123.example.com',
+      clients: 2,
+    })
+    await consul.kill()
+    const admin = createAdmin(gateway)
+    await waitUntil(async () => (await admin('GET', '/admin/status')).body.state.consul.up === false)
+    assert.equal(await answering('/shared'), 'a,b')
+    assert.deepEqual((await load.stop()).bad, {})
+
+    await gateway.stop()
+    gateway = await startGateway({ configDir: config.dir })
+    assert.equal(await answering('/shared'), 'a,b')
+    assert.equal(await answering('/own'), 'c')
+    const status = (await createAdmin(gateway)('GET', '/admin/status')).body
+    assert.equal(status.state.consul.up, false)
+
+    // It comes back knowing nothing: an empty answer, and an index that went back.
+    const again = createSteadyLoad({
+      port: gateway.port,
+      path: '/shared',
+      host: 'tenant123.example.com',
+      clients: 2,
+    })
+    await consul.restart()
+    const after = createAdmin(gateway)
+    await waitUntil(async () => (await after('GET', '/admin/status')).body.state.consul.up === true)
+    assert.equal(await answering('/shared'), 'a,b')
+    await consul.register({ name: 'api', id: 'c', port: backends.c.port, tags: ['v1'] })
+    await isAnswering('c')
+    assert.deepEqual((await again.stop()).bad, {})
+  })
+})
