@@ -20,7 +20,7 @@ export interface ConsulAnswer<T> {
   readonly index: number
 }
 
-export interface ServiceQuery {
+export interface InstanceQuery {
   readonly service: string
   readonly tags: readonly string[]
   readonly datacenter: string | null
@@ -29,7 +29,7 @@ export interface ServiceQuery {
 }
 
 /** As /v1/health/service gives them; nothing in it is certain. */
-export interface ServiceEntry {
+export interface InstanceEntry {
   readonly Node?: { readonly Address?: unknown }
   readonly Service?: { readonly Address?: unknown; readonly Port?: unknown; readonly Weights?: unknown }
   readonly Checks?: readonly { readonly Status?: unknown }[]
@@ -43,7 +43,7 @@ export interface KeyValue {
 }
 
 export interface ConsulClient {
-  services(query: ServiceQuery, ask: Ask): Promise<ConsulAnswer<readonly ServiceEntry[]>>
+  instances(query: InstanceQuery, ask: Ask): Promise<ConsulAnswer<readonly InstanceEntry[]>>
   /** All keys below the prefix, which ends in a slash; the leader answers. */
   keys(prefix: string, ask: Ask): Promise<ConsulAnswer<readonly KeyValue[]>>
   /** False, and nothing is written, when one of the keys has another index by now. */
@@ -102,7 +102,7 @@ class Client implements ConsulClient {
     this.#state = { url, up: null, error: null, since: null }
   }
 
-  async services(query: ServiceQuery, ask: Ask): Promise<ConsulAnswer<readonly ServiceEntry[]>> {
+  async instances(query: InstanceQuery, ask: Ask): Promise<ConsulAnswer<readonly InstanceEntry[]>> {
     const { service, tags, datacenter, passingOnly, stale } = query
     const [response, body] = await this.#ask(ask.signal, (context) =>
       this.#package.health.service({
@@ -113,7 +113,7 @@ class Client implements ConsulClient {
       }),
     )
     if (!Array.isArray(body)) throw this.#failed('the answer is not a list of instances')
-    return { value: body as ServiceEntry[], index: indexOf(response) }
+    return { value: body as InstanceEntry[], index: indexOf(response) }
   }
 
   async keys(prefix: string, ask: Ask): Promise<ConsulAnswer<readonly KeyValue[]>> {

@@ -1,7 +1,7 @@
 // The instances of one service in Consul, for as long as they are wanted. Main thread; run by discovered.ts.
 import type { ConsulDiscovery } from '../../contract/snapshot.ts'
 import { type QueryPorts, runBlockingQuery } from '../consul/blocking-query.ts'
-import type { ConsulClient, ServiceEntry } from '../consul/client.ts'
+import type { ConsulClient, InstanceEntry } from '../consul/client.ts'
 import { type Finding, type FoundTarget, toFinding } from './finding.ts'
 
 export interface ConsulLookupPorts extends QueryPorts {
@@ -17,7 +17,7 @@ export function followConsul(
 ): () => void {
   return runBlockingQuery(
     {
-      ask: (ask) => ports.consul.services({ ...discovery, service }, ask),
+      ask: (ask) => ports.consul.instances({ ...discovery, service }, ask),
       onAnswer: (entries) => onFinding(toTargets(entries, discovery)),
       onFailure: (reason) => onFinding({ kind: 'failed', reason }),
     },
@@ -25,7 +25,7 @@ export function followConsul(
   )
 }
 
-function toTargets(entries: readonly ServiceEntry[], { scheme, passingOnly }: ConsulDiscovery): Finding {
+function toTargets(entries: readonly InstanceEntry[], { scheme, passingOnly }: ConsulDiscovery): Finding {
   const found: FoundTarget[] = []
   for (const entry of entries) {
     const status = worstStatus(entry)
@@ -39,7 +39,7 @@ function toTargets(entries: readonly ServiceEntry[], { scheme, passingOnly }: Co
   return toFinding(scheme, found)
 }
 
-function worstStatus({ Checks }: ServiceEntry): 'passing' | 'warning' | 'critical' {
+function worstStatus({ Checks }: InstanceEntry): 'passing' | 'warning' | 'critical' {
   const statuses = (Array.isArray(Checks) ? Checks : []).map((check) => check?.Status)
   if (statuses.every((status) => status === 'passing')) return 'passing'
   return statuses.every((status) => status === 'passing' || status === 'warning') ? 'warning' : 'critical'
