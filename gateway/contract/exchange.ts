@@ -31,6 +31,8 @@ export interface RequestView {
   readonly scheme: 'http' | 'https'
   /** The client behind the trusted proxies; IPv4-mapped IPv6 is given as IPv4. */
   readonly clientIp: string
+  /** True when a body comes with the request, or may come. */
+  readonly hasBody: boolean
   /** True when the TCP peer itself is one of `trustedProxies`. */
   readonly peerTrusted: boolean
   readonly route: RouteConfig
@@ -97,6 +99,8 @@ export interface ResponseView extends Settled {
   readonly responseSource: 'gateway' | 'upstream'
   /** First value of a response header, any case. */
   responseHeader(name: string): string | undefined
+  /** All values of a response header, any case, in order. */
+  responseHeaderValues(name: string): string[]
   setResponseHeader(name: string, value: string): void
   appendResponseHeader(name: string, value: string): void
   removeResponseHeader(name: string): void

@@ -227,6 +227,13 @@ export class Exchange {
     return at < 0 ? undefined : this.responseHeaders[at + 1]
   }
 
+  responseHeaderValues(name: string): string[] {
+    const wanted = name.toLowerCase()
+    return this.responseHeaders.filter(
+      (_, index) => index % 2 === 1 && this.responseHeaders[index - 1]?.toLowerCase() === wanted,
+    )
+  }
+
   setResponseHeader(name: string, value: string): void {
     this.responseHeaders = withoutHeader(this.responseHeaders, name)
     this.responseHeaders.push(name, value)

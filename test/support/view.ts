@@ -52,6 +52,7 @@ export function createView(over: Partial<TestView> = {}): TestView {
     rawTarget: '/items',
     httpVersion: '1.1',
     rawHeaders: [],
+    hasBody: false,
     scheme: 'http',
     clientIp: '203.0.113.7',
     peerTrusted: false,
@@ -104,6 +105,10 @@ export function createView(over: Partial<TestView> = {}): TestView {
     onAbort: (callback) => void aborts.push(callback),
     responseHeader: (name) =>
       view.responseHeaders.find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1],
+    responseHeaderValues: (name) =>
+      view.responseHeaders
+        .filter(([key]) => key.toLowerCase() === name.toLowerCase())
+        .map(([, value]) => value),
     setResponseHeader: (name, value) => {
       view.removeResponseHeader(name)
       view.responseHeaders.push([name, value])
