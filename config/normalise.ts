@@ -157,6 +157,7 @@ export function toRouteConfig(route: RoutesFile['routes'][number]): RouteConfig 
     hosts: route.hosts.map(lower),
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     upstream: typeof upstream === 'string' ? [{ name: upstream, weight: 1 }] : upstream,
+    sticky: route.sticky ?? null,
     rewrite:
       rewrite === undefined ? null : { stripPrefix: rewrite.stripPrefix ?? null, path: rewrite.path ?? null },
     permission: route.permission ?? null,

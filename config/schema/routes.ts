@@ -42,6 +42,8 @@ const tenant = Type.Object(
   closed,
 )
 
+const hashKeyPattern = '^(tenant|user|ip|(header|cookie):[A-Za-z0-9._-]{1,128})$'
+
 const target = Type.Object(
   {
     url: Type.String({ description: 'Origin of the service: http://host:port or https://host:port.' }),
@@ -116,10 +118,24 @@ const upstream = Type.Object(
     ),
     consul: Type.Optional(consulDiscovery),
     dns: Type.Optional(dnsDiscovery),
-    balancer: oneOf(['round-robin', 'least-request'], {
+    balancer: oneOf(['round-robin', 'least-request', 'ewma', 'hash'], {
       default: 'round-robin',
-      description: 'How a target is picked; least-request takes the less busy of two random ones.',
+      description:
+        'How a target is picked. least-request: the less busy of two random ones. ewma: the one of two whose late answers promise the shorter wait. hash: by hashKey, no target above 1.25 times its share.',
     }),
+    hashKey: Type.String({
+      pattern: hashKeyPattern,
+      'x-allowed':
+        '"tenant", "user", "ip", "header:name" or "cookie:name"; a name has up to 128 letters, digits, ".", "_" or "-"',
+      default: 'tenant',
+      description:
+        'Of the balancer hash: requests with the same tenant, user, ip, header:name or cookie:name go to the same target; without it, those of the same address.',
+    }),
+    slowStartMs: durationMs(
+      'How long a target that is new or came back takes to reach its full weight, from a tenth of it; 0: at once.',
+      0,
+      0,
+    ),
     health: Type.Object(
       { active: Type.Optional(activeHealth), passive: Type.Optional(passiveHealth) },
       { ...closed, default: {}, description: 'How the health of targets is known.' },
@@ -193,6 +209,12 @@ const route = Type.Object(
         Type.Array(splitPart, { minItems: 1, maxItems: 100, description: 'Weighted split.' }),
       ],
       { description: 'Upstream of the route, or a list of upstreams with weights.' },
+    ),
+    sticky: Type.Optional(
+      oneOf(['tenant', 'user'], {
+        description:
+          'Whose requests stay with one upstream of a weighted split. A request without tenant or user goes by its client address. Left out: every request is drawn anew.',
+      }),
     ),
     rewrite: Type.Optional(rewrite),
     auth: oneOf(['required', 'optional', 'none'], {

@@ -151,7 +151,10 @@ export interface Tenant {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-export type BalancerName = 'round-robin' | 'least-request'
+export type BalancerName = 'round-robin' | 'least-request' | 'ewma' | 'hash'
+
+/** What requests that belong together have in common: `tenant`, `user`, `ip`, `header:name` or `cookie:name`. */
+export type HashKey = string
 
 export interface TargetConfig {
   /** Origin only: scheme, host, port. */
@@ -209,6 +212,10 @@ export interface UpstreamConfig {
   /** null: the targets are those of the config. */
   readonly discovery: DiscoveryConfig | null
   readonly balancer: BalancerName
+  /** Of the balancer `hash`. */
+  readonly hashKey: HashKey
+  /** How long a target that is new or came back takes to reach its full weight; 0: at once. */
+  readonly slowStartMs: number
   readonly health: {
     readonly active: {
       readonly path: string
@@ -253,6 +260,8 @@ export interface RouteConfig {
   /** Lower-case name -> exact value that the request must carry. */
   readonly headers: Readonly<Record<string, string>>
   readonly upstream: readonly { readonly name: string; readonly weight: number }[]
+  /** Whose requests stay with one upstream of a split; null: nobody's. */
+  readonly sticky: 'tenant' | 'user' | null
   readonly rewrite: { readonly stripPrefix: string | null; readonly path: string | null } | null
   readonly auth: AuthMode
   /** Any of these roles; empty asks for none. */

@@ -1,12 +1,14 @@
 // What one worker compiled out of a snapshot: router, chains, clusters. Worker thread; made by worker.ts on `prepare`.
 import type { Logger } from '../contract/ports.ts'
-import type { RouteConfig, Snapshot, Tenant } from '../contract/snapshot.ts'
+import type { RouteConfig, Snapshot } from '../contract/snapshot.ts'
 import { type Chain, compileChain, type Instance } from './chain.ts'
 import type { InstanceLease, InstanceStore } from './instances.ts'
 import type { Peers } from './peers.ts'
 import { createRewrite, type Rewrite } from './rewrite.ts'
 import { createRouter, type Router } from './router.ts'
+import { createSplit } from './split.ts'
 import { createTenantDirectory, type TenantDirectory } from './tenancy.ts'
+import type { Caller } from './upstream/caller.ts'
 import type { ClusterLease, Clusters } from './upstream/clusters.ts'
 import type { UpstreamHandle } from './upstream/upstream-handle.ts'
 
@@ -14,7 +16,7 @@ export interface CompiledRoute {
   readonly chain: Chain
   readonly rewrite: Rewrite
   /** One of the route's upstreams, by weight; of a per-tenant one, the part of the request's tenant. */
-  pickUpstream(ex: { readonly tenant: Tenant | null }): UpstreamHandle
+  pickUpstream(caller: Caller): UpstreamHandle
 }
 
 export interface Runtime {
@@ -71,13 +73,14 @@ function compileParts(
 ): Runtime {
   const compile = (route: RouteConfig): CompiledRoute => {
     const split = createSplit(
-      route.upstream.map(({ name, weight }) => ({ weight, upstream: upstreams.get(name) })),
+      route.upstream.map(({ name, weight }) => ({ name, weight, upstream: upstreams.get(name) })),
+      route.sticky,
       parts.random,
     )
     return {
       chain: compileChain(lease.instances, route),
       rewrite: createRewrite(route.rewrite),
-      pickUpstream: ({ tenant }) => split().of(tenant === null ? null : tenant.id),
+      pickUpstream: (caller) => split(caller).of(caller.tenant === null ? null : caller.tenant.id),
     }
   }
   const holding = createHolding(() => {
@@ -116,22 +119,5 @@ function createHolding(letGo: () => void): Pick<Runtime, 'begin' | 'end' | 'reti
       retired = true
       if (inFlight === 0) letGo()
     },
-  }
-}
-
-function createSplit(
-  parts: readonly { readonly weight: number; readonly upstream: UpstreamHandle }[],
-  random: () => number,
-): () => UpstreamHandle {
-  const only = parts[0] as { upstream: UpstreamHandle }
-  if (parts.length === 1) return () => only.upstream
-  const total = parts.reduce((sum, part) => sum + part.weight, 0)
-  return () => {
-    let at = random() * total
-    for (const part of parts) {
-      at -= part.weight
-      if (at < 0) return part.upstream
-    }
-    return only.upstream
   }
 }

@@ -28,6 +28,7 @@ export function createRoute(over: Partial<RouteConfig> = {}): RouteConfig {
     methods: [],
     headers: {},
     upstream: [{ name: 'api', weight: 1 }],
+    sticky: null,
     rewrite: null,
     auth: 'required',
     roles: [],

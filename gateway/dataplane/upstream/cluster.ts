@@ -6,7 +6,8 @@ import type { TargetHealth } from '../../contract/protocol.ts'
 import type { TargetConfig, UpstreamConfig } from '../../contract/snapshot.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
 import { Breaker } from './breaker.ts'
-import { createEndpoint, type Endpoint, isEligible, reweigh } from './endpoint.ts'
+import type { Caller } from './caller.ts'
+import { createEndpoint, type Endpoint, isEligible, reweigh, shareAt } from './endpoint.ts'
 import { countResult, eject, followEjection, mayEject, releaseSoonest } from './outlier.ts'
 import { RetryBudget } from './retry-budget.ts'
 
@@ -17,7 +18,7 @@ export interface Cluster {
   readonly config: UpstreamConfig
   readonly endpoints: readonly Endpoint[]
   /** null: nobody is eligible. Excludes those already tried when another is there. */
-  pick(tried: readonly Endpoint[]): Endpoint | null
+  pick(tried: readonly Endpoint[], caller?: Caller | null): Endpoint | null
   /** Once per request. open: the breaker; full: maxConnections + maxPending tries are in flight in this worker. */
   admit(): 'ok' | 'open' | 'full'
   began(endpoint: Endpoint): void
@@ -67,9 +68,9 @@ class UpstreamCluster implements Cluster {
   constructor(config: UpstreamConfig, ports: ClusterPorts) {
     const { previous, ...others } = ports
     this.config = config
-    this.endpoints = config.targets.map((target) => takeOver(target, previous?.endpoints ?? []))
     this.#ports = others
-    this.#balancer = createBalancer(config.balancer, ports.random)
+    this.endpoints = this.#toEndpoints(config.targets, previous?.endpoints ?? [])
+    this.#balancer = createBalancer(config, ports.random)
     this.#traffic =
       previous instanceof UpstreamCluster
         ? previous.#traffic
@@ -77,13 +78,13 @@ class UpstreamCluster implements Cluster {
     this.#mostInFlight = config.breaker.maxConnections + config.breaker.maxPending
   }
 
-  pick(tried: readonly Endpoint[]): Endpoint | null {
+  pick(tried: readonly Endpoint[], caller: Caller | null = null): Endpoint | null {
     const nowMs = this.#ports.clock.monotonicMs()
     if (this.#collect(tried, nowMs) || (tried.length > 0 && this.#collect(nobody, nowMs))) {
-      return this.#balancer(this.#candidates)
+      return this.#balancer(this.#candidates, caller, nowMs)
     }
     if (!releaseSoonest(this.endpoints, nowMs)) return null
-    return this.#collect(nobody, nowMs) ? this.#balancer(this.#candidates) : null
+    return this.#collect(nobody, nowMs) ? this.#balancer(this.#candidates, caller, nowMs) : null
   }
 
   admit(): 'ok' | 'open' | 'full' {
@@ -132,12 +133,18 @@ class UpstreamCluster implements Cluster {
     const nowMs = this.#ports.clock.monotonicMs()
     const own = states.filter((state) => state.upstream === this.config.name)
     // All verdicts of the active checks first: an ejection asks who else is left.
-    for (const state of own) for (const one of this.#at(state.target)) one.healthy = state.healthy
+    for (const state of own) for (const one of this.#at(state.target)) setHealthy(one, state.healthy, nowMs)
     for (const state of own) for (const one of this.#at(state.target)) this.#follow(one, state, nowMs)
   }
 
   setTargets(targets: readonly TargetConfig[]): void {
-    this.endpoints = targets.map((target) => takeOver(target, this.endpoints))
+    this.endpoints = this.#toEndpoints(targets, this.endpoints)
+  }
+
+  #toEndpoints(targets: readonly TargetConfig[], known: readonly Endpoint[]): Endpoint[] {
+    // The first of all start together: there is nobody to take their share meanwhile.
+    const sinceMs = known.length === 0 ? 0 : this.#ports.clock.monotonicMs()
+    return targets.map((target) => takeOver(target, known, sinceMs))
   }
 
   #follow(endpoint: Endpoint, state: TargetHealth, nowMs: number): void {
@@ -165,7 +172,9 @@ class UpstreamCluster implements Cluster {
     candidates.length = 0
     for (let i = 0; i < this.endpoints.length; i++) {
       const one = this.endpoints[i] as Endpoint
-      if (isEligible(one, nowMs) && !tried.includes(one)) candidates.push(one)
+      if (!isEligible(one, nowMs) || tried.includes(one)) continue
+      one.share = shareAt(one, this.config.slowStartMs, nowMs)
+      candidates.push(one)
     }
     return candidates.length > 0
   }
@@ -173,8 +182,13 @@ class UpstreamCluster implements Cluster {
 
 const nobody: readonly Endpoint[] = []
 
-function takeOver(target: TargetConfig, known: readonly Endpoint[]): Endpoint {
+function takeOver(target: TargetConfig, known: readonly Endpoint[], sinceMs: number): Endpoint {
   const same = known.find((one) => one.url === target.url)
-  if (same === undefined) return createEndpoint(target.url, target.weight)
+  if (same === undefined) return createEndpoint(target.url, target.weight, sinceMs)
   return same.weight === target.weight ? same : reweigh(same, target.weight)
+}
+
+function setHealthy(endpoint: Endpoint, healthy: boolean, nowMs: number): void {
+  if (healthy && !endpoint.healthy) endpoint.sinceMs = nowMs
+  endpoint.healthy = healthy
 }

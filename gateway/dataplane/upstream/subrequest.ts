@@ -2,18 +2,19 @@
 import { GatewayError } from '../../contract/errors.ts'
 import type { RequestView } from '../../contract/exchange.ts'
 import type { Subrequest, SubrequestAnswer, SubrequestPort } from '../../contract/ports.ts'
+import type { Caller } from './caller.ts'
 import { explainFailure } from './failure.ts'
 import type { UpstreamHandle } from './upstream-handle.ts'
 
 /** `upstreamOf`: one of the upstreams of the exchange's route. */
 export function createSubrequests(upstreamOf: (ex: RequestView) => UpstreamHandle): SubrequestPort {
-  return { send: (ex, request) => ask(upstreamOf(ex), request) }
+  return { send: (ex, request) => ask(upstreamOf(ex), ex, request) }
 }
 
-async function ask(upstream: UpstreamHandle, request: Subrequest): Promise<SubrequestAnswer> {
+async function ask(upstream: UpstreamHandle, caller: Caller, request: Subrequest): Promise<SubrequestAnswer> {
   const { cluster, arriving } = upstream
   if (arriving !== null) await arriving
-  const endpoint = cluster.admit() === 'ok' ? cluster.pick([]) : null
+  const endpoint = cluster.admit() === 'ok' ? cluster.pick([], caller) : null
   if (endpoint === null)
     throw unavailable(`upstream ${upstream.name} has no healthy target or its breaker is open`)
   cluster.began(endpoint)

@@ -6,7 +6,7 @@ import { compileRuntime, type RuntimeParts } from '../../../gateway/dataplane/ru
 import type { Clusters } from '../../../gateway/dataplane/upstream/clusters.ts'
 import type { UpstreamHandle } from '../../../gateway/dataplane/upstream/upstream-handle.ts'
 import { createTestPorts } from '../../support/ports.ts'
-import { createRoute } from '../../support/view.ts'
+import { createRoute, createView } from '../../support/view.ts'
 import { createSnapshot } from './snapshot.ts'
 
 /** What was released, in order. */
@@ -101,7 +101,7 @@ describe('runtime', () => {
     assert.ok(found !== undefined && 'entry' in found)
     const counts: Record<string, number> = {}
     for (let i = 0; i < 100; i++) {
-      const { name } = found.entry.compiled.pickUpstream({ tenant: null })
+      const { name } = found.entry.compiled.pickUpstream(createView({ tenant: null }))
       counts[name] = (counts[name] ?? 0) + 1
     }
     assert.deepEqual(counts, { v1: 90, v2: 10 })

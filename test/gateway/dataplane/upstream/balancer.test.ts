@@ -5,7 +5,15 @@ import { createBalancer } from '../../../../gateway/dataplane/upstream/balancer.
 import { createEndpoint, type Endpoint } from '../../../../gateway/dataplane/upstream/endpoint.ts'
 import { createBench, createRandom, createUpstream } from './fixture.ts'
 
-const names: readonly BalancerName[] = ['round-robin', 'least-request']
+const names = ['round-robin', 'least-request'] as const
+
+function balancerOf(
+  balancer: BalancerName,
+  random: () => number,
+): (candidates: readonly Endpoint[]) => Endpoint {
+  const balance = createBalancer({ balancer, hashKey: 'tenant' }, random)
+  return (candidates) => balance(candidates, null, 0)
+}
 
 function shares(endpoints: readonly Endpoint[], picked: readonly Endpoint[]): number[] {
   return endpoints.map((one) => picked.filter((other) => other === one).length / picked.length)
@@ -13,7 +21,7 @@ function shares(endpoints: readonly Endpoint[], picked: readonly Endpoint[]): nu
 
 test('round-robin spreads a heavy endpoint smoothly between the light ones', () => {
   const [a, b, c] = [createEndpoint('a', 5), createEndpoint('b', 1), createEndpoint('c', 1)]
-  const balance = createBalancer('round-robin', Math.random)
+  const balance = balancerOf('round-robin', Math.random)
   const sequence = Array.from({ length: 14 }, () => balance([a, b, c]).url).join('')
   assert.equal(sequence, 'aabacaaaabacaa')
 })
@@ -25,7 +33,7 @@ test('round-robin keeps within one turn of the exact share at every point, for a
       createEndpoint(String(index), 1 + Math.floor(random() * 9)),
     )
     const total = endpoints.reduce((sum, one) => sum + one.weight, 0)
-    const balance = createBalancer('round-robin', random)
+    const balance = balancerOf('round-robin', random)
     const counts = new Map<Endpoint, number>()
     for (let step = 1; step <= total * 2; step++) {
       const one = balance(endpoints)
@@ -50,7 +58,7 @@ for (const name of names) {
   ]) {
     test(`${name} gives idle endpoints of weights ${weights} their share`, () => {
       const endpoints = weights.map((weight, index) => createEndpoint(String(index), weight))
-      const balance = createBalancer(name, createRandom(3))
+      const balance = balancerOf(name, createRandom(3))
       const picked = Array.from({ length: 20_000 }, () => balance(endpoints))
       const total = weights.reduce((sum, weight) => sum + weight, 0)
       const pairs = name === 'least-request' && weights.length > 3
@@ -70,7 +78,7 @@ test('least-request fills endpoints in proportion to their weights when requests
     [8, 4, 2, 1, 1],
   ]) {
     const endpoints = weights.map((weight, index) => createEndpoint(String(index), weight))
-    const balance = createBalancer('least-request', createRandom(11))
+    const balance = balancerOf('least-request', createRandom(11))
     for (let i = 0; i < 4000; i++) balance(endpoints).inFlight += 1
     const total = weights.reduce((sum, weight) => sum + weight, 0)
     endpoints.forEach((one) => {
@@ -85,7 +93,7 @@ test('least-request passes over a slow endpoint', () => {
     const endpoints = Array.from({ length: count }, (_, index) => createEndpoint(String(index), 1))
     const slow = endpoints[0] as Endpoint
     slow.inFlight = 50
-    const balance = createBalancer('least-request', createRandom(5))
+    const balance = balancerOf('least-request', createRandom(5))
     const picked = Array.from({ length: 1000 }, () => balance(endpoints))
     assert.ok(!picked.includes(slow))
   }

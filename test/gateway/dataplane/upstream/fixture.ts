@@ -14,6 +14,8 @@ export function createUpstream(
     targets: weights.map((weight, index) => ({ url: `http://127.0.0.1:${9000 + index}`, weight })),
     discovery: null,
     balancer: 'round-robin',
+    hashKey: 'tenant',
+    slowStartMs: 0,
     health: { active: null, passive: { failures: 3, ejectMs: 1000 } },
     retry: { attempts: 2, budgetPercent: 20, on: ['connect-failure'] },
     breaker: { maxConnections: 1000, maxPending: 1000, errorPercent: 0 },
