@@ -181,12 +181,28 @@ const refused: Rows = [
     'The plan name "a/b" must be',
   ],
   [
-    'a balancer of a later version',
+    'a balancer that there is not',
     (r) => {
-      r.upstreams.api.balancer = 'ewma'
+      r.upstreams.api.balancer = 'random'
     },
     '/upstreams/api/balancer',
-    '"balancer" must be "round-robin" or "least-request"; found "ewma".',
+    '"balancer" must be "round-robin", "least-request", "ewma" or "hash"; found "random".',
+  ],
+  [
+    'a hash key of an unknown kind',
+    (r) => {
+      r.upstreams.api.hashKey = 'query:q'
+    },
+    '/upstreams/api/hashKey',
+    'must be "tenant", "user", "ip", "header:name" or "cookie:name"',
+  ],
+  [
+    'a split that is sticky by what a request need not have',
+    (r) => {
+      r.routes[0].sticky = 'ip'
+    },
+    '/routes/0/sticky',
+    '"sticky" must be "tenant" or "user"',
   ],
   [
     'a health check path without a slash',
@@ -202,7 +218,7 @@ const refused: Rows = [
       r.upstreams.api.kubernetes = {}
     },
     '/upstreams/api/kubernetes',
-    'Upstream "api": Unknown key "kubernetes". Allowed keys: targets, consul, dns, balancer, health',
+    'Upstream "api": Unknown key "kubernetes". Allowed keys: targets, consul, dns, balancer, hashKey, slowStartMs, health',
   ],
   [
     'a key that could change prototypes',
