@@ -68,7 +68,7 @@ export function registerCaches(app: AdminApp, context: AdminContext): void {
         const purged = found.reduce((sum, { copies }) => sum + copies, 0)
         return reply.send(withDryRun(request, { purged }))
       }
-      const purged = sumOf(await control.askPlugin('rbac', 'purge', args))
+      const purged = sumOf(await control.purge('rbac', args))
       const action = actionOf(request, JSON.stringify(args))
       control.record({ by: callerName(request), action, outcome: `purged ${purged}`, version: null })
       return reply.send({ purged })

@@ -2,7 +2,7 @@
 // Main thread; thrown by every route file, turned into bytes here and only here.
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { ConfigError } from '../gateway/contract/errors.ts'
+import { ConfigError, GatewayError } from '../gateway/contract/errors.ts'
 import type { Logger } from '../gateway/contract/ports.ts'
 
 /** One bad place: in a config file (`file`), or in the request itself (`in`). Pointers are RFC 6901. */
@@ -82,19 +82,21 @@ export function isDryRun(query: unknown): boolean {
 
 export function createErrorHandler(log: Logger) {
   return (
-    error: FastifyError | HttpProblem | ConfigError,
+    error: FastifyError | HttpProblem | ConfigError | GatewayError,
     request: FastifyRequest,
     reply: FastifyReply,
   ): FastifyReply => sendProblem(request, reply, toProblem(error, request, log))
 }
 
 function toProblem(
-  error: FastifyError | HttpProblem | ConfigError,
+  error: FastifyError | HttpProblem | ConfigError | GatewayError,
   request: FastifyRequest,
   log: Logger,
 ): HttpProblem {
   if (error instanceof HttpProblem) return error
   if (error instanceof ConfigError) return toUnwritten(error)
+  if (error instanceof GatewayError)
+    return new HttpProblem(error.status, error.code.replace(/^AEGIS_/, ''), error.message)
   if (error.validation !== undefined) return toValidationProblem(error)
   const known = frameworkProblems[error.code]
   if (known !== undefined) return known(request)

@@ -32,6 +32,7 @@ import { createMetricsMerge } from './control/metrics.ts'
 import { claimPort } from './control/ports-in-use.ts'
 import { createPublisher } from './control/publisher.ts'
 import { createRevocationStore } from './control/revocations.ts'
+import { openSiblings, type Purge } from './control/siblings.ts'
 import { createSupervisor, type Supervisor } from './control/supervisor.ts'
 import { createWorkerEvents, listenOnAll, type Ports } from './control/worker-events.ts'
 import { createCounterBuffer, readCounterStats } from './shared-state/counter-table.ts'
@@ -41,6 +42,8 @@ export interface RunningGateway {
   /** Readiness fails, listeners close, requests under way end or are cut after drainTimeoutMs. */
   stop(): Promise<void>
 }
+
+const forgetTimeoutMs = 2_000
 
 /** Each worker holds a copy; at some 300 bytes each this is 30 MB at the most. */
 const mostRevocations = 100_000
@@ -96,15 +99,22 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     onChange: (upstreams) => health.apply(upstreams),
   })
   const documents = createDocumentFetcher({ publish: feed, configDir, log, clock })
-  const revocations = await createRevocationStore({ stateDir, clock, limit: mostRevocations })
   const audit = await createAudit(join(stateDir, 'audit.jsonl'), clock, log)
+  const spreadRevocations = () => feed({ topic: 'revocations', entries: siblings.revocations.list() })
+  const siblings = await openSiblings({
+    ...{ config: gateway.redis, clock, log, metrics: metrics.own, limit: mostRevocations },
+    local: createRevocationStore({ stateDir, clock, limit: mostRevocations }),
+    onRevocations: spreadRevocations,
+    onPurge: (purge) => forgetEverywhere(supervisor, purge),
+  })
+  // Nothing waits between this and the supervisor, which what comes from Redis is told to.
   const workers = {
     live,
     publisher,
     health,
     discovery,
     documents,
-    revocations,
+    revocations: siblings.revocations,
     metrics,
     sink,
     ports: null as Ports | null,
@@ -126,12 +136,12 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     gateway.listeners.map(({ name, host, port }) => ({ name, host, port: workers.ports?.[name] ?? port }))
   let draining = false
   const control = createControlApi({
-    ...{ live, history, health, discovery, supervisor, metrics, revocations, audit, sink, listeners },
+    ...{ live, history, health, discovery, supervisor, metrics, siblings, audit, sink, listeners },
     ...{ gauges, discoveryGauges, consul: consul?.client ?? null },
     admin: access.admin,
     draining: () => draining,
     schemas: { files: createFileSchemas(registry), plugins: pluginSchemas() },
-    publishRevocations: () => feed({ topic: 'revocations', entries: revocations.list() }),
+    publishRevocations: spreadRevocations,
   })
   const admin = await createAdminServer({ control, log, tokens: access.admin.tokens })
 
@@ -155,11 +165,12 @@ export async function startGateway(environment: Environment): Promise<RunningGat
       watch.close()
       await supervisor.drain(gateway.timeouts.drainTimeoutMs)
       await admin.close()
+      siblings.close()
       await Promise.all([
         health.stop(),
         discovery.stop(),
         documents.stop(),
-        revocations.stop(),
+        siblings.revocations.stop(),
         audit.flush(),
       ])
       consul?.client.destroy()
@@ -168,6 +179,12 @@ export async function startGateway(environment: Environment): Promise<RunningGat
       await sink.close()
     },
   }
+}
+
+/** Caches that can be purged are rbac's alone. An answer is not waited for: who does not answer is blocked, and asks nobody. */
+function forgetEverywhere(supervisor: Supervisor, purge: Purge | null): void {
+  const { plugin, args } = purge ?? { plugin: 'rbac', args: {} }
+  void supervisor.ask({ topic: 'plugin', plugin, operation: 'forget', args }, forgetTimeoutMs)
 }
 
 function reportStart(live: LiveConfig, history: History, log: Logger): void {

@@ -138,6 +138,11 @@ export interface ControlApi {
     operation: string,
     args: Readonly<Record<string, unknown>>,
   ): Promise<readonly unknown[]>
+  /**
+   * Puts `purge` to every instance of a plugin in every worker, and `forget` in those of all gateways with the same Redis.
+   * Rejects with a GatewayError when somebody may not have heard.
+   */
+  purge(plugin: string, args: Readonly<Record<string, unknown>>): Promise<readonly unknown[]>
   revocations(): readonly Revocation[]
   /** Felt by every worker when it resolves. */
   revoke(entry: Omit<Revocation, 'id'>, by: string): Promise<Revocation>

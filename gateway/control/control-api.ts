@@ -7,6 +7,7 @@ import type {
   EditOutcome,
   GatewayStatus,
 } from '../contract/control-api.ts'
+import { GatewayError } from '../contract/errors.ts'
 import type { MetricsDump } from '../contract/metrics-dump.ts'
 import type { StoreStatus, WorkerStatus } from '../contract/protocol.ts'
 import type { AdminConfig } from '../contract/snapshot.ts'
@@ -19,7 +20,7 @@ import type { HealthChecker } from './health.ts'
 import type { LiveConfig } from './live-config.ts'
 import type { LogSink } from './log-sink.ts'
 import type { MetricsMerge } from './metrics.ts'
-import type { RevocationStore } from './revocations.ts'
+import type { Siblings } from './siblings.ts'
 import type { Supervisor } from './supervisor.ts'
 
 export interface ControlParts {
@@ -33,7 +34,7 @@ export interface ControlParts {
   readonly metrics: MetricsMerge
   readonly gauges: Gauges
   readonly discoveryGauges: DiscoveryGauges
-  readonly revocations: RevocationStore
+  readonly siblings: Siblings
   readonly audit: Audit
   readonly sink: LogSink
   readonly listeners: () => GatewayStatus['listeners']
@@ -47,7 +48,8 @@ export interface ControlParts {
 const askTimeoutMs = 2_000
 
 export function createControlApi(parts: ControlParts): ControlApi {
-  const { live, history, health, supervisor, revocations, audit, sink } = parts
+  const { live, history, health, supervisor, audit, sink } = parts
+  const { revocations } = parts.siblings
   const startedAt = new Date()
 
   const recorded = async (options: EditOptions, edit: () => Promise<EditOutcome>): Promise<EditOutcome> => {
@@ -79,6 +81,13 @@ export function createControlApi(parts: ControlParts): ControlApi {
     discovery: () => parts.discovery.states(),
     async askPlugin(plugin, operation, args) {
       const answers = await supervisor.ask({ topic: 'plugin', plugin, operation, args }, askTimeoutMs)
+      return [...answers.values()].flatMap((values) => values as unknown[])
+    },
+    async purge(plugin, args) {
+      const question = { topic: 'plugin', plugin, operation: 'purge', args } as const
+      const answers = await supervisor.ask(question, askTimeoutMs)
+      await parts.siblings.tellPurge({ plugin, args })
+      if (answers.size < supervisor.workers().length) throw purgedInPart()
       return [...answers.values()].flatMap((values) => values as unknown[])
     },
     revocations: () => revocations.list(),
@@ -132,10 +141,17 @@ async function readStatus(parts: ControlParts, startedAt: Date): Promise<Gateway
     listeners: parts.listeners(),
     config: parts.live.state(),
     state: {
-      redis: sumUp(workers.map(({ redis }) => redis)),
+      redis: sumUp([parts.siblings.status(), ...workers.map(({ redis }) => redis)]),
       consul: parts.consul?.state() ?? 'not configured',
     },
   }
+}
+
+function purgedInPart(): GatewayError {
+  return new GatewayError(
+    'Not every worker could purge the cache that the gateways share; the log says why. Do it again.',
+    { code: 'AEGIS_PURGE_IN_PART', source: 'internal', status: 503 },
+  )
 }
 
 function sumUp(connections: readonly (StoreStatus | null)[]): StoreStatus | 'not configured' {

@@ -18,6 +18,11 @@ export interface RevocationStore {
   add(entry: Omit<Revocation, 'id'>): Promise<Revocation>
   /** false: there is no such entry. */
   remove(id: string): Promise<boolean>
+  /**
+   * Takes over what others decided: counts at once, resolves once it is on disk, rejects when the disk refuses. `step` is
+   * applied again to what a change under way makes of the list.
+   */
+  adopt(step: (live: readonly Revocation[]) => readonly Revocation[]): Promise<void>
   /** Resolves once everything is on disk. */
   stop(): Promise<void>
 }
@@ -72,6 +77,10 @@ export function createRevocationStore({ stateDir, clock, limit }: RevocationStor
         const next = live.filter((one) => one.id !== id)
         return { next, value: next.length < live.length }
       }),
+    adopt(step) {
+      entries = step(entries)
+      return change((live) => ({ next: step(live), value: undefined }))
+    },
     stop: () => work.then(() => {}),
   }
 }

@@ -213,6 +213,7 @@ export function createTestControl(
       asked.push({ plugin, operation, args })
       return control.answers[`${plugin} ${operation}`] ?? []
     },
+    purge: async (plugin, args) => control.askPlugin(plugin, 'purge', args),
     revocations: () => revocations,
     async revoke(entry, by) {
       const made = { id: `r${nextId++}`, ...entry }
