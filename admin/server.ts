@@ -26,6 +26,7 @@ import { registerStatus } from './status.ts'
 import { registerTenants } from './tenants.ts'
 import { registerUpstreams } from './upstreams.ts'
 import { createValidatorCompiler } from './validation.ts'
+import { registerWaf } from './waf.ts'
 
 export interface AdminServerOptions {
   readonly control: ControlApi
@@ -191,6 +192,7 @@ function registerAll(app: AdminApp, context: AdminContext): void {
   registerCaches(app, context)
   registerRevocations(app, context)
   registerRateLimits(app, context)
+  registerWaf(app, context)
   registerStatus(app, context)
   registerLogs(app, context)
 }

@@ -6,6 +6,8 @@ import type { ConfigFiles, JsonObject } from '../gateway/contract/control-api.ts
 import type { ConfigFileName, ConfigProblem } from '../gateway/contract/errors.ts'
 import type { PluginEntry, Snapshot } from '../gateway/contract/snapshot.ts'
 import { checkAll } from './check/all.ts'
+import { inspectFile } from './check/inspected.ts'
+import { readPluginEntries } from './check/plugin-entries.ts'
 import type { BuildContext } from './context.ts'
 import { parseJsonText } from './json-text.ts'
 import {
@@ -139,6 +141,34 @@ export function buildSnapshot(files: ConfigFiles, context: BuildContext): BuildR
       }),
     }),
   }
+}
+
+export type EntryResult =
+  | { readonly ok: true; readonly entry: PluginEntry; readonly looked: readonly string[] }
+  | {
+      readonly ok: false
+      /** Pointers are relative to the entry. */
+      readonly problems: readonly { readonly pointer: string; readonly message: string }[]
+      readonly looked: readonly string[]
+    }
+
+/** One entry of plugins.json by itself: placeholders, schema, checks and files, but nothing of the chain around it. */
+export function buildPluginEntry(entry: JsonObject, context: BuildContext): EntryResult {
+  const problems = createProblemList()
+  const inspected = inspectFile('plugins.json', { plugins: [entry] }, context, problems)
+  const { chain, files } = readPluginEntries({ ...inspected, context, host: null })
+  const looked = [...files.looked]
+  const value = chain[0]?.value
+  if (problems.count === 0 && value !== undefined) {
+    const recorded = files.recorded.get('/plugins/0')
+    const built = recorded === undefined ? value : { ...value, files: recorded }
+    return { ok: true, entry: freezeDeep(built), looked }
+  }
+  const relative = problems.list().map(({ pointer, message }) => ({
+    pointer: pointer.replace(/^\/plugins\/0/, ''),
+    message,
+  }))
+  return { ok: false, problems: relative, looked }
 }
 
 function withModuleUrl(entry: PluginEntry, modules: PluginModules | undefined): PluginEntry {

@@ -14,6 +14,7 @@ import { createWorkerMetrics } from './dataplane/metrics.ts'
 import { createPeers } from './dataplane/peers.ts'
 import { createRevocationReplica } from './dataplane/revocations.ts'
 import { compileRuntime, type Runtime } from './dataplane/runtime.ts'
+import { createTrials } from './dataplane/trials.ts'
 import { createClusters } from './dataplane/upstream/clusters.ts'
 import { createPools } from './dataplane/upstream/pools.ts'
 import { createSubrequests } from './dataplane/upstream/subrequest.ts'
@@ -56,6 +57,7 @@ const instances = createInstanceStore(findDefinition, {
   sharedCache: shared?.cache ?? null,
   accessLog: logs.access,
 })
+const trials = createTrials(instances, clock)
 const openTunnel = createTunnels()
 
 const listeners: Listener[] = []
@@ -157,6 +159,7 @@ async function answerTo(question: Question): Promise<unknown> {
     vitals.publish()
     return metrics.dump()
   }
+  if (question.topic === 'trial') return trials.ask(question, live?.instances ?? [])
   const mine = (live?.instances ?? []).filter((one) => one.definition.name === question.plugin)
   return Promise.all(mine.map((one) => one.plugin.onControl?.(question.operation, question.args)))
 }

@@ -36,6 +36,13 @@ export type EditOutcome =
       readonly problems: readonly ConfigProblem[]
     }
 
+export type TrialOutcome =
+  | { readonly kind: 'answer'; readonly value: unknown }
+  /** No enabled instance, or no worker that answers. */
+  | { readonly kind: 'nobody' }
+  /** Pointers are relative to `config`. */
+  | { readonly kind: 'invalid'; readonly problems: readonly { pointer: string; message: string }[] }
+
 export interface ConfigVersion {
   readonly number: number
   /** ISO 8601. */
@@ -143,6 +150,16 @@ export interface ControlApi {
    * Rejects with a GatewayError when somebody may not have heard.
    */
   purge(plugin: string, args: Readonly<Record<string, unknown>>): Promise<readonly unknown[]>
+  /**
+   * Asks one instance of a plugin in one worker: of the live config, or (with `config`, in the form of plugins.json) one
+   * that is made for this and that no request of a client meets.
+   */
+  tryPlugin(
+    plugin: string,
+    config: JsonObject | null,
+    operation: string,
+    args: Readonly<Record<string, unknown>>,
+  ): Promise<TrialOutcome>
   revocations(): readonly Revocation[]
   /** Felt by every worker when it resolves. */
   revoke(entry: Omit<Revocation, 'id'>, by: string): Promise<Revocation>

@@ -1,5 +1,5 @@
 // What the main thread and its workers say to each other (structured clone over the worker's message port).
-import type { LogConfig, RedisConfig, Snapshot, TargetConfig } from './snapshot.ts'
+import type { LogConfig, PluginEntry, RedisConfig, Snapshot, TargetConfig } from './snapshot.ts'
 
 /** Given to a worker when it is spawned. */
 export interface WorkerBoot {
@@ -98,6 +98,20 @@ export type Question =
       readonly operation: string
       readonly args: Readonly<Record<string, unknown>>
     }
+  | TrialQuestion
+
+/** Put to one instance: of the live runtime, or one that no request of a client meets. Answered by a TrialAnswer. */
+export interface TrialQuestion {
+  readonly topic: 'trial'
+  readonly plugin: string
+  /** null: the live one. `entry` is given once for a key; the newest key is kept for a while. */
+  readonly trial: { readonly key: string; readonly entry: PluginEntry | null } | null
+  readonly operation: string
+  readonly args: Readonly<Record<string, unknown>>
+}
+
+/** `known` false: there is no such instance, or the entry of this key must be given (again). */
+export type TrialAnswer = { readonly known: true; readonly value: unknown } | { readonly known: false }
 
 export interface WorkerStatus {
   readonly index: number

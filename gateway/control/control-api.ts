@@ -22,6 +22,7 @@ import type { LogSink } from './log-sink.ts'
 import type { MetricsMerge } from './metrics.ts'
 import type { Siblings } from './siblings.ts'
 import type { Supervisor } from './supervisor.ts'
+import { createTrials } from './trials.ts'
 
 export interface ControlParts {
   readonly admin: AdminConfig
@@ -51,6 +52,7 @@ export function createControlApi(parts: ControlParts): ControlApi {
   const { live, history, health, supervisor, audit, sink } = parts
   const { revocations } = parts.siblings
   const startedAt = new Date()
+  const trials = createTrials(live, supervisor)
 
   const recorded = async (options: EditOptions, edit: () => Promise<EditOutcome>): Promise<EditOutcome> => {
     const outcome = await edit()
@@ -90,6 +92,7 @@ export function createControlApi(parts: ControlParts): ControlApi {
       if (answers.size < supervisor.workers().length) throw purgedInPart()
       return [...answers.values()].flatMap((values) => values as unknown[])
     },
+    tryPlugin: (plugin, config, operation, args) => trials.ask({ plugin, config, operation, args }),
     revocations: () => revocations.list(),
     async revoke(entry, by) {
       const added = await revocations.add(entry)

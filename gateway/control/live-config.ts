@@ -3,11 +3,18 @@
 
 import type { Environment } from '../../config/env.ts'
 import type { History } from '../../config/history.ts'
-import { type BuildResult, buildSnapshot, type ReadResult, readConfigFiles } from '../../config/load.ts'
+import {
+  type BuildResult,
+  buildPluginEntry,
+  buildSnapshot,
+  type EntryResult,
+  type ReadResult,
+  readConfigFiles,
+} from '../../config/load.ts'
 import { loadPluginModules } from '../../config/plugin-modules.ts'
 import { createValidatorCache } from '../../config/validate.ts'
 import { writeConfigFiles } from '../../config/write.ts'
-import type { ConfigFiles, EditOptions, EditOutcome } from '../contract/control-api.ts'
+import type { ConfigFiles, EditOptions, EditOutcome, JsonObject } from '../contract/control-api.ts'
 import { ConfigError, type ConfigProblem } from '../contract/errors.ts'
 import type { PluginDefinition } from '../contract/plugin.ts'
 import type { Logger } from '../contract/ports.ts'
@@ -52,6 +59,8 @@ export interface LiveConfig {
   validate(
     candidate: Partial<ConfigFiles>,
   ): Promise<{ problems: readonly ConfigProblem[]; warnings: readonly string[] }>
+  /** Validates one entry of plugins.json by itself. */
+  buildEntry(entry: JsonObject): EntryResult
   edit(change: (files: ConfigFiles) => ConfigFiles, options: EditOptions): Promise<EditOutcome>
   reload(by: string): Promise<EditOutcome>
   /** Runs `job` while no change of the config is under way. */
@@ -146,6 +155,11 @@ class Live implements LiveConfig {
   async validate(candidate: Partial<ConfigFiles>) {
     const built = await this.#build({ ...this.files(), ...candidate }, [])
     return built.ok ? { problems: [], warnings: built.warnings } : { problems: built.problems, warnings: [] }
+  }
+
+  buildEntry(entry: JsonObject): EntryResult {
+    const { environment, definitions } = this.#parts
+    return buildPluginEntry(entry, { ...environment, definitions, validators: this.#validators })
   }
 
   edit(change: (files: ConfigFiles) => ConfigFiles, options: EditOptions): Promise<EditOutcome> {

@@ -38,6 +38,8 @@ export interface Supervisor {
   feed(feed: Feed): void
   /** Asks every worker; those that die or do not answer within `timeoutMs` are left out. */
   ask(question: Question, timeoutMs: number): Promise<ReadonlyMap<number, unknown>>
+  /** Asks the first worker; rejects when it fails, dies or does not answer within `timeoutMs`. */
+  askOne(question: Question, timeoutMs: number): Promise<unknown>
   /** Drains all workers and ends them. */
   drain(timeoutMs: number): Promise<void>
 }
@@ -103,6 +105,17 @@ class ThreadSupervisor implements Supervisor {
       }),
     )
     return answers
+  }
+
+  async askOne(question: Question, timeoutMs: number): Promise<unknown> {
+    const [worker] = this.workers()
+    if (worker === undefined) throw new Error('no worker is up')
+    const id = this.#questions++
+    const answer = worker.hear(['answer'], (message) => message.id === id, timeoutMs)
+    worker.tell({ kind: 'ask', id, question })
+    const { value, error } = await answer
+    if (error !== null) throw new Error(error)
+    return value
   }
 
   async drain(timeoutMs: number): Promise<void> {

@@ -9,6 +9,7 @@ import type {
   EditOutcome,
   Json,
   JsonObject,
+  TrialOutcome,
 } from '../../gateway/contract/control-api.ts'
 import type { ConfigProblem } from '../../gateway/contract/errors.ts'
 import type { Revocation, TargetHealth } from '../../gateway/contract/protocol.ts'
@@ -25,6 +26,7 @@ export interface TestControl extends ControlApi {
   readonly followers: number
   readonly asked: { plugin: string; operation: string; args: unknown }[]
   answers: Record<string, unknown[]>
+  trial: TrialOutcome
   /** Number of files that were really written. */
   readonly writes: number
 }
@@ -181,6 +183,7 @@ export function createTestControl(
     targets: [],
     asked,
     answers: {},
+    trial: { kind: 'nobody' },
     get followers() {
       return listeners.size
     },
@@ -214,6 +217,10 @@ export function createTestControl(
       return control.answers[`${plugin} ${operation}`] ?? []
     },
     purge: async (plugin, args) => control.askPlugin(plugin, 'purge', args),
+    tryPlugin: async (plugin, config, operation, args) => {
+      asked.push({ plugin, operation, args: { config, ...args } })
+      return control.trial
+    },
     revocations: () => revocations,
     async revoke(entry, by) {
       const made = { id: `r${nextId++}`, ...entry }
