@@ -30,6 +30,12 @@ export const programs: readonly Program[] = [
     debian: 'redis-server redis-tools',
   },
   {
+    name: 'OpenSSL',
+    usedFor: 'making certificates for TLS',
+    anyOf: ['command -v openssl'],
+    debian: 'openssl',
+  },
+  {
     name: 'Docker Compose',
     usedFor: 'checking docker-compose.yml; no engine is needed',
     anyOf: ['command -v docker-compose', 'docker compose version'],

@@ -29,18 +29,20 @@ export interface OpenLink {
   readonly ports: TestPorts
 }
 
+/** What a link is made of. */
+function linkParts(config: Partial<RedisConfig>, clock: Clock = createSystemClock()) {
+  return { config: redisConfig(config), clock, ports: createTestPorts() }
+}
+
+/** A link that is not connected yet. */
+export function createLink(config: Partial<RedisConfig>): OpenLink {
+  const { ports, ...parts } = linkParts(config)
+  return { ports, link: createRedisLink({ ...parts, log: ports.log, metrics: ports.metrics }) }
+}
+
 /** Resolves once the link is connected. */
-export async function openLink(
-  config: Partial<RedisConfig>,
-  clock: Clock = createSystemClock(),
-): Promise<OpenLink> {
-  const ports = createTestPorts()
-  const link = createRedisLink({
-    config: redisConfig(config),
-    clock,
-    log: ports.log,
-    metrics: ports.metrics,
-  })
-  await new Promise<void>((resolve) => link.onReady(resolve))
-  return { link, ports }
+export async function openLink(config: Partial<RedisConfig>): Promise<OpenLink> {
+  const one = createLink(config)
+  await new Promise<void>((resolve) => one.link.onReady(resolve))
+  return one
 }
