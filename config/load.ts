@@ -47,8 +47,7 @@ interface Looked {
 
 export async function readConfigFiles(dir: string): Promise<ReadResult> {
   const problems: ConfigProblem[] = []
-  const read = async (file: ConfigFileName): Promise<JsonObject> => {
-    const result = await readJsonObject(join(dir, file))
+  const take = (file: ConfigFileName, result: ReadObject): JsonObject => {
     if ('problem' in result) {
       problems.push({ file, pointer: '', message: result.problem })
       return {}
@@ -56,22 +55,33 @@ export async function readConfigFiles(dir: string): Promise<ReadResult> {
     for (const problem of result.problems) problems.push({ file, ...problem })
     return result.value
   }
+  const read = (file: ConfigFileName) => readJsonObject(join(dir, file))
   const [gateway, routes, plugins] = await Promise.all([
     read(fileNames.gateway),
     read(fileNames.routes),
     read(fileNames.plugins),
   ])
-  return { files: { gateway, routes, plugins }, problems }
+  const files = {
+    gateway: take(fileNames.gateway, gateway),
+    routes: take(fileNames.routes, routes),
+    plugins: take(fileNames.plugins, plugins),
+  }
+  return { files, problems }
 }
 
-type ReadObject =
+export type ReadObject =
   | { readonly value: JsonObject; readonly problems: readonly { pointer: string; message: string }[] }
   | { readonly problem: string }
 
 async function readJsonObject(path: string): Promise<ReadObject> {
   const content = await readText(path)
-  if (typeof content !== 'string') return content
-  const parsed = parseJsonText(content)
+  return typeof content === 'string' ? parseConfigText(content) : content
+}
+
+/** One config file's text, wherever it comes from. */
+export function parseConfigText(text: string): ReadObject {
+  if (text.trim() === '') return { problem: 'The file is empty; it must hold one JSON object.' }
+  const parsed = parseJsonText(text)
   if (!parsed.ok) return { problem: `This is not valid JSON: ${parsed.message}.` }
   const { value, problems } = parsed
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -101,8 +111,7 @@ async function readText(path: string): Promise<string | { readonly problem: stri
   if (startsWithUtf16Mark(bytes)) return { problem: 'The file is UTF-16; save it as UTF-8.' }
   try {
     // A UTF-8 byte order mark, which some editors write, is dropped by the decoder.
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    return text.trim() === '' ? { problem: 'The file is empty; it must hold one JSON object.' } : text
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     return { problem: 'The file is not UTF-8 text.' }
   }

@@ -19,9 +19,10 @@ import type { Feed } from './contract/protocol.ts'
 import { readAdminAccess } from './control/admin-access.ts'
 import { createAudit } from './control/audit.ts'
 import { toBanner } from './control/banner.ts'
+import { openConfigSource } from './control/config-source.ts'
 import { createControlApi } from './control/control-api.ts'
 import { startSampleBackend } from './control/demo.ts'
-import { composeDiscovery, connectConsul } from './control/discovery/compose.ts'
+import { composeDiscovery, reportConsul } from './control/discovery/compose.ts'
 import { createDiscoveryGauges } from './control/discovery/gauges.ts'
 import { createDocumentFetcher } from './control/documents.ts'
 import { createGauges } from './control/gauges.ts'
@@ -61,9 +62,12 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   const metrics = createMetricsMerge()
   const counters = createCounterBuffer()
   const gauges = createGauges(metrics.own, () => readCounterStats(counters))
+  const source = await openConfigSource({ environment, history, clock, definitions: definitions() })
+  const { consul, store } = source
+  await source.seed()
   let followed: string[] = []
   const live = createLiveConfig({
-    ...{ environment, definitions: definitions(), history, publisher },
+    ...{ environment, definitions: definitions(), store, history, publisher },
     workers: () => supervisor.workers(),
     onLive(snapshot, files, looked) {
       discovery.apply(snapshot.upstreams)
@@ -93,7 +97,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     },
   })
   const discoveryGauges = createDiscoveryGauges(metrics.own)
-  const consul = connectConsul(gateway, { clock, log, gauges: discoveryGauges })
+  if (consul !== null) reportConsul(consul, discoveryGauges, log)
   const discovery = composeDiscovery({
     ...{ consul, gauges: discoveryGauges, stateDir, clock, log, publish: feed },
     onChange: (upstreams) => health.apply(upstreams),
@@ -137,7 +141,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   let draining = false
   const control = createControlApi({
     ...{ live, history, health, discovery, supervisor, metrics, siblings, audit, sink, listeners },
-    ...{ gauges, discoveryGauges, consul: consul?.client ?? null },
+    ...{ gauges, discoveryGauges, consul: consul?.client ?? null, configSource: source.kind },
     admin: access.admin,
     draining: () => draining,
     schemas: { files: createFileSchemas(registry), plugins: pluginSchemas() },
@@ -148,6 +152,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   const demo = gateway.demo === null ? null : startSampleBackend(gateway.demo.backendPort, log)
   await supervisor.start()
   await live.begin()
+  const unfollow = source.follow(() => void reload('consul'))
   await discovery.settled(settleMs)
   workers.ports = await listenOnAll(supervisor.workers(), gateway)
   const stopDemo = await demo
@@ -163,6 +168,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
       draining = true
       log.info({}, 'draining')
       watch.close()
+      unfollow()
       await supervisor.drain(gateway.timeouts.drainTimeoutMs)
       await admin.close()
       siblings.close()
@@ -201,7 +207,10 @@ function pluginSchemas(): Record<string, object> {
 
 /** Prints what is wrong with the config, or that nothing is; resolves with the exit code. */
 export async function checkConfig(environment: Environment): Promise<number> {
-  const result = await buildFiles(await readConfigFiles(environment.configDir), environment, definitions())
+  const history = { lastGood: () => null }
+  const parts = { environment, history, clock: createSystemClock(), definitions: definitions() }
+  const { store } = await openConfigSource(parts)
+  const result = await buildFiles(await store.read(), environment, definitions())
   if (!result.ok) {
     process.stderr.write(`${new ConfigError(result.problems).message}\n`)
     return 1

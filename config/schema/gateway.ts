@@ -226,6 +226,11 @@ const configSource = Type.Object(
       'x-allowed': 'a key such as "aegis/config", without a slash at its ends',
       description: 'Key prefix in Consul KV below which routes.json and plugins.json are.',
     }),
+    seed: Type.Boolean({
+      default: false,
+      description:
+        'Puts the files of the config directory there at the start when neither key exists. Leave it off once they do: a Consul that lost its memory would be given these files.',
+    }),
   },
   {
     ...closed,

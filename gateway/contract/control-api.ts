@@ -92,6 +92,8 @@ export interface GatewayStatus {
   readonly workers: readonly WorkerStatus[]
   readonly listeners: readonly { readonly name: string; readonly host: string; readonly port: number }[]
   readonly config: {
+    /** Where routes.json and plugins.json are. */
+    readonly source: 'files' | { readonly consulKv: string }
     readonly lastReloadOk: boolean
     readonly lastReloadAt: string | null
     /** Why the files on disk are not what runs; empty when they are. */

@@ -47,6 +47,8 @@ export interface ConsulConfig {
 export interface ConfigSource {
   /** Key prefix in Consul's KV store, without slashes at its ends. */
   readonly consulKv: string
+  /** Whether the files of the config directory are put there when there is nothing. */
+  readonly seed: boolean
 }
 
 export interface ListenerConfig {

@@ -31,6 +31,7 @@ export interface ControlParts {
   readonly health: HealthChecker
   readonly discovery: Discovery
   readonly consul: ConsulClient | null
+  readonly configSource: GatewayStatus['config']['source']
   readonly supervisor: Supervisor
   readonly metrics: MetricsMerge
   readonly gauges: Gauges
@@ -142,7 +143,7 @@ async function readStatus(parts: ControlParts, startedAt: Date): Promise<Gateway
     uptimeSeconds: Math.round(process.uptime()),
     workers: workers.sort((a, b) => a.index - b.index),
     listeners: parts.listeners(),
-    config: parts.live.state(),
+    config: { source: parts.configSource, ...parts.live.state() },
     state: {
       redis: sumUp([parts.siblings.status(), ...workers.map(({ redis }) => redis)]),
       consul: parts.consul?.state() ?? 'not configured',

@@ -9,22 +9,22 @@ import {
   buildSnapshot,
   type EntryResult,
   type ReadResult,
-  readConfigFiles,
 } from '../../config/load.ts'
 import { loadPluginModules } from '../../config/plugin-modules.ts'
 import { createValidatorCache } from '../../config/validate.ts'
-import { writeConfigFiles } from '../../config/write.ts'
 import type { ConfigFiles, EditOptions, EditOutcome, JsonObject } from '../contract/control-api.ts'
 import { ConfigError, type ConfigProblem } from '../contract/errors.ts'
 import type { PluginDefinition } from '../contract/plugin.ts'
 import type { Logger } from '../contract/ports.ts'
 import type { Snapshot } from '../contract/snapshot.ts'
+import { type ConfigStore, LostRace } from './config-store.ts'
 import type { Publisher } from './publisher.ts'
 import type { WorkerHandle } from './supervisor.ts'
 
 export interface LiveConfigParts {
   readonly environment: Environment
   readonly definitions: ReadonlyMap<string, PluginDefinition>
+  readonly store: ConfigStore
   readonly history: History
   readonly publisher: Publisher
   readonly workers: () => readonly WorkerHandle[]
@@ -81,6 +81,17 @@ interface Origin {
   readonly action: string
 }
 
+/** Each time another gateway got a write through, so that so many in a row mean that something writes without end. */
+const mostLostRaces = 20
+
+const lostRaces: EditOutcome = {
+  ok: false,
+  kind: 'conflict',
+  problems: [
+    { file: 'routes.json', pointer: '', message: 'Others keep changing the config; this edit was given up.' },
+  ],
+}
+
 export function createLiveConfig(parts: LiveConfigParts): LiveConfig {
   return new Live(parts)
 }
@@ -109,7 +120,7 @@ class Live implements LiveConfig {
   }
 
   async load(): Promise<Snapshot> {
-    const { files, problems } = await readConfigFiles(this.#parts.environment.configDir)
+    const { files, problems } = await this.#parts.store.read()
     const built = await this.#build(files, problems)
     if (built.ok) this.#candidate = toCandidate(files, built)
     else {
@@ -164,21 +175,32 @@ class Live implements LiveConfig {
 
   edit(change: (files: ConfigFiles) => ConfigFiles, options: EditOptions): Promise<EditOutcome> {
     return this.exclusively(async () => {
-      const { configDir } = this.#parts.environment
-      const onDisk = await readConfigFiles(configDir)
-      if (onDisk.problems.length > 0) return { ok: false, kind: 'conflict', problems: onDisk.problems }
-      const files = change(onDisk.files)
-      const built = await this.#build(files, [])
-      if (!built.ok) return { ok: false, kind: 'invalid', problems: built.problems }
-      const candidate = toCandidate(files, built)
-      const write = () => writeConfigFiles(configDir, changedFiles(onDisk.files, files))
-      return this.#apply(candidate, options, options.dryRun ? null : write)
+      for (let lost = 0; ; lost++) {
+        try {
+          return await this.#editOnce(change, options)
+        } catch (error) {
+          // Nothing was changed, and `change` sees what the other one wrote: an If-Match is compared anew.
+          if (!(error instanceof LostRace)) throw error
+          if (lost === mostLostRaces) return lostRaces
+        }
+      }
     })
+  }
+
+  async #editOnce(change: (files: ConfigFiles) => ConfigFiles, options: EditOptions): Promise<EditOutcome> {
+    const { store } = this.#parts
+    const stored = await store.read()
+    if (stored.problems.length > 0) return { ok: false, kind: 'conflict', problems: stored.problems }
+    const files = change(stored.files)
+    const built = await this.#build(files, [])
+    if (!built.ok) return { ok: false, kind: 'invalid', problems: built.problems }
+    const write = () => store.write(stored, changedFiles(stored.files, files))
+    return this.#apply(toCandidate(files, built), options, options.dryRun ? null : write)
   }
 
   reload(by: string): Promise<EditOutcome> {
     return this.exclusively(async () => {
-      const { files, problems } = await readConfigFiles(this.#parts.environment.configDir)
+      const { files, problems } = await this.#parts.store.read()
       const built = await this.#build(files, problems)
       if (!built.ok) {
         this.#note(false, { problems: built.problems })

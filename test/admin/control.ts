@@ -241,6 +241,7 @@ export function createTestControl(
       workers: [],
       listeners: [],
       config: {
+        source: 'files',
         lastReloadOk: true,
         lastReloadAt: null,
         problems: [],

@@ -74,6 +74,8 @@ class Runner<T> {
     } catch (error) {
       if (signal.aborted) return
       this.#troubles += 1
+      // A Consul that was started anew counts anew: the old index would make it wait in silence.
+      this.#index = 0
       this.#query.onFailure((error as Error).message)
     }
   }

@@ -42,20 +42,22 @@ export interface KeyValue {
   readonly index: number
 }
 
+export type Check = Omit<KeyValue, 'value'>
+
 export interface ConsulClient {
   instances(query: InstanceQuery, ask: Ask): Promise<ConsulAnswer<readonly InstanceEntry[]>>
   /** All keys below the prefix, which ends in a slash; the leader answers. */
   keys(prefix: string, ask: Ask): Promise<ConsulAnswer<readonly KeyValue[]>>
   /** False, and nothing is written, when one of the keys has another index by now. */
-  write(pairs: readonly KeyValue[]): Promise<boolean>
+  write(checks: readonly Check[], pairs: readonly KeyValue[]): Promise<boolean>
   state(): ConsulStatus
+  /** Calls back when Consul comes or goes, at once if it was asked already. */
+  onState(callback: (state: ConsulStatus) => void): void
   destroy(): void
 }
 
 export interface ConsulClientOptions extends ConsulConfig {
   readonly clock: Clock
-  /** Consul came or went. */
-  readonly onState?: (state: ConsulStatus) => void
 }
 
 /** How long Consul holds a blocking query. Short, so that one that hangs is found out soon. */
@@ -85,6 +87,7 @@ class Client implements ConsulClient {
   readonly #options: ConsulClientOptions
   readonly #package: Package
   readonly #agent: HttpAgent | HttpsAgent
+  readonly #listeners: ((state: ConsulStatus) => void)[] = []
   #state: ConsulStatus
 
   constructor(options: ConsulClientOptions) {
@@ -126,10 +129,17 @@ class Client implements ConsulClient {
     return { value: body.map(toKeyValue).filter((one) => one !== null), index }
   }
 
-  async write(pairs: readonly KeyValue[]): Promise<boolean> {
-    const operations = pairs.map(({ key, value, index }) => ({
-      KV: { Verb: 'cas', Key: key, Value: Buffer.from(value).toString('base64'), Index: index },
-    }))
+  async write(checks: readonly Check[], pairs: readonly KeyValue[]): Promise<boolean> {
+    const operations = [
+      ...checks.map(({ key, index }) =>
+        index === 0
+          ? { KV: { Verb: 'check-not-exists', Key: key } }
+          : { KV: { Verb: 'check-index', Key: key, Index: index } },
+      ),
+      ...pairs.map(({ key, value, index }) => ({
+        KV: { Verb: 'cas', Key: key, Value: Buffer.from(value).toString('base64'), Index: index },
+      })),
+    ]
     try {
       await this.#ask(new AbortController().signal, (context) =>
         this.#package.transaction.create(operations, { ...context, timeout: answerMs }),
@@ -144,6 +154,11 @@ class Client implements ConsulClient {
 
   state(): ConsulStatus {
     return this.#state
+  }
+
+  onState(callback: (state: ConsulStatus) => void): void {
+    this.#listeners.push(callback)
+    if (this.#state.up !== null) callback(this.#state)
   }
 
   destroy(): void {
@@ -177,10 +192,10 @@ class Client implements ConsulClient {
   #note(error: string | null): void {
     const up = error === null
     const changed = this.#state.up !== up
-    const { clock, onState } = this.#options
+    const { clock } = this.#options
     const since = changed ? new Date(clock.wallMs()).toISOString() : this.#state.since
     this.#state = { ...this.#state, up, error, since }
-    if (changed) onState?.(this.#state)
+    if (changed) for (const listener of this.#listeners) listener(this.#state)
   }
 }
 

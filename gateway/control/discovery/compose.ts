@@ -27,22 +27,17 @@ export interface DiscoveryOptions {
 }
 
 /** null when gateway.json names no Consul. */
-export function connectConsul(
-  { consul }: Pick<GatewayConfig, 'consul'>,
-  ports: { readonly clock: Clock; readonly log: Logger; readonly gauges: DiscoveryGauges },
-): ConsulParts | null {
+export function connectConsul({ consul }: Pick<GatewayConfig, 'consul'>, clock: Clock): ConsulParts | null {
   if (consul === null) return null
-  const { clock, log, gauges } = ports
-  const client = createConsulClient({
-    ...consul,
-    clock,
-    onState({ up, url, error }) {
-      gauges.consul(up === true)
-      if (up === true) log.info({ consul: url }, 'Consul answers')
-      else log.warn({ consul: url, reason: error }, 'Consul does not answer; what is known of it stays')
-    },
+  return { client: createConsulClient({ ...consul, clock }), crowd: { size: 0 } }
+}
+
+export function reportConsul({ client }: ConsulParts, gauges: DiscoveryGauges, log: Logger): void {
+  client.onState(({ up, url, error }) => {
+    gauges.consul(up === true)
+    if (up === true) log.info({ consul: url }, 'Consul answers')
+    else log.warn({ consul: url, reason: error }, 'Consul does not answer; what is known of it stays')
   })
-  return { client, crowd: { size: 0 } }
 }
 
 export function composeDiscovery(options: DiscoveryOptions): Discovery {
