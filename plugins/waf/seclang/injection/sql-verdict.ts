@@ -18,10 +18,16 @@ export function isAttack(reading: Reading): boolean {
 /** The name of the first family that the reading belongs to. */
 export function familyOf(reading: Reading): string | null {
   if (reading.shape.length < 2 && reading.shape !== 'X') return null
+  if (isPath(reading)) return null
   for (const family of families)
     if (family.shape.test(reading.shape) && (family.when === undefined || family.when(reading)))
       return family.name
   return null
+}
+
+/** A path of a URL is no value: what its segments hold is looked at by itself. */
+function isPath({ input, tokens, shape }: Reading): boolean {
+  return shape.startsWith('o') && input[(tokens[0] as Token).start] === '/'
 }
 
 /** `1--`, `1 /*`, `x'--`; not `foo -- bar`, `a # b`. */
