@@ -128,7 +128,8 @@ export class HtmlTokeniser {
     const start = html.#at
     for (let at = start + 1; at < input.length; at++) {
       const code = input.charCodeAt(at)
-      if (isBlank(code)) return html.#emit('attribute', [start, at], at + 1, HtmlTokeniser.afterAttributeName)
+      if (code !== 0 && isBlank(code))
+        return html.#emit('attribute', [start, at], at + 1, HtmlTokeniser.afterAttributeName)
       if (code === 0x2f) return html.#emit('attribute', [start, at], at + 1, HtmlTokeniser.selfClosing)
       if (code === 0x3d) return html.#emit('attribute', [start, at], at + 1, HtmlTokeniser.beforeValue)
       if (code === 0x3e) return html.#emit('attribute', [start, at], at, HtmlTokeniser.tagEnd)
@@ -186,11 +187,13 @@ export class HtmlTokeniser {
     return html.#emitUntil(isDoctype ? 'doctype' : 'comment', '>', HtmlTokeniser.data)
   }
 
-  /** To -->, --!> or -!>, between whose characters old browsers take NUL for nothing. */
+  /** To -->, --!> or -!>, between whose characters old browsers take NUL for nothing; <!--> and <!---> are empty. */
   static #comment(html: HtmlTokeniser, start: number): boolean {
     const { input } = html
-    const end = new RegExp(/-\0*[-!]\0*>/g)
+    const end = /-\0*[-!]\0*>/g
     end.lastIndex = start
+    const empty = input.startsWith('>', start) ? 1 : input.startsWith('->', start) ? 2 : 0
+    if (empty > 0) return html.#emit('comment', [start, start], start + empty, HtmlTokeniser.data)
     const match = end.exec(input)
     if (match === null) return html.#emit('comment', [start, input.length], input.length, HtmlTokeniser.data)
     return html.#emit('comment', [start, match.index], end.lastIndex, HtmlTokeniser.data)

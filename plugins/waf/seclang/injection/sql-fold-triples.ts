@@ -3,7 +3,7 @@ import { isUnary, noFold } from './sql-fold-pairs.ts'
 import type { Token, TokenType } from './sql-token.ts'
 
 const comparisons = new Set(
-  '= == <=> <> != < > <= >= !< !> LIKE ILIKE RLIKE REGEXP SIMILAR IS GLOB BETWEEN'.split(' '),
+  '= == := <=> <> != < > <= >= !< !> LIKE ILIKE RLIKE REGEXP SIMILAR IS GLOB BETWEEN'.split(' '),
 )
 const values = new Set<TokenType>(['n', '1', 'v', 's'])
 const valuesOrFunction = new Set<TokenType>([...values, 'f'])
@@ -13,7 +13,8 @@ export function foldTriple(tokens: Token[], left: number): number {
   const second = tokens[left + 1] as Token
   const third = tokens[left + 2] as Token
   if (isFirstEnough(first, second, third)) {
-    if (second.type === 'o' && comparisons.has(second.text)) first.compared = true
+    first.compared ||=
+      second.compared || third.compared || (second.type === 'o' && comparisons.has(second.text))
     tokens.splice(left + 1, 2)
     return 0
   }

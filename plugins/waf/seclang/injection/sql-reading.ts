@@ -93,7 +93,7 @@ export class Reading {
     return (
       input.startsWith('/*', comment.start) ||
       input[comment.start] === '#' ||
-      comment.end - comment.start <= 3
+      comment.end - comment.start <= 4
     )
   }
 }

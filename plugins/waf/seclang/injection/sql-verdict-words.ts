@@ -3,7 +3,7 @@
 /** Functions that formulas, spreadsheets and program text call as often as attacks do. */
 export const harmlessFunctions: ReadonlySet<string> = toSet(`
   abs acos asin atan atan2 avg ceil ceiling cos cot count date day degrees exp floor greatest hour least left length ln
-  log log10 log2 lower ltrim max min minute mod month now pi pow power radians rand random replace right round rtrim second
+  log log10 log2 lower ltrim max min minute mod month pi pow power radians rand random replace right round rtrim second
   sign sin space sqrt sum tan time timestamp today trim trunc upper week year
 `)
 

@@ -2,6 +2,7 @@
 // The whole reasoning is in docs/decisions/waf-injection.md.
 import type { Reading } from './sql-reading.ts'
 import type { Token } from './sql-token.ts'
+import { harmlessFunctions } from './sql-verdict-words.ts'
 
 interface Family {
   readonly name: string
@@ -34,15 +35,15 @@ function isPath({ input, tokens, shape }: Reading): boolean {
 function isTwoTokenComment({ tokens, input, count }: Reading): boolean {
   const [first, comment] = tokens as [Token, Token]
   const slashed = input.startsWith('/*', comment.start)
-  if (input[comment.start] === '#') return false
-  if (first.type === 'n') return slashed
-  if (first.type === '1' && slashed) return true
+  if (first.type === 'n' || slashed) return slashed
   if (first.type === '1') {
+    if (input[comment.start] === '#') return false
     if (count > 2) return true
     const next = input.charCodeAt(first.end)
     return next <= 0x20 || input.startsWith('/*', first.end) || input.startsWith('--', first.end)
   }
-  return comment.end - comment.start <= 2
+  // '#' and '-- -' with nothing behind it; prose goes on.
+  return comment.end - comment.start <= (input[comment.start] === '#' ? 1 : 4)
 }
 
 /** The sixth token, as far as it was read, compares: (1)=(2). */
@@ -56,14 +57,33 @@ function startsClause({ tokens, shape }: Reading): boolean {
   return clause.text === 'WHERE' && (tokens[shape.indexOf('k') + 1]?.compared ?? false)
 }
 
+/** if(now()=sysdate(), ...) */
+function asksInIf({ tokens }: Reading): boolean {
+  return (tokens[0] as Token).text === 'IF' && !harmlessFunctions.has((tokens[2] as Token).text)
+}
+
+function selectsFrom(reading: Reading): boolean {
+  return reading.selects && /^(?:FROM|INTO|WHERE|AS|JOIN)/.test(reading.textOf('k'))
+}
+
+/** exec xp_cmdshell, exec master..sp_who */
+function executesStored({ tokens, shape }: Reading): boolean {
+  const at = shape.indexOf('E')
+  return /^EXEC/.test((tokens[at] as Token).text) && /^[XS]P_|\../.test((tokens[at + 1] as Token).text)
+}
+
+function writesOut({ tokens }: Reading): boolean {
+  return tokens.some(({ text }, i) => i > 0 && /^INTO (?:OUT|DUMP)FILE|^PROCEDURE ANALY/.test(text))
+}
+
 function isFullText(reading: Reading): boolean {
   return /^IN (?:BOOLEAN|NATURAL)|^WITH QUERY/.test(reading.textOf('k'))
 }
 
 /** What may stand before the part that tells: a value, what closes its parentheses, a clause with a value of its own. */
-const anyStart = '[1nsv]?\\)?(?:k[1nsv]?\\)?)?'
+const anyStart = '[1nsv]?\\)?(?:At)?(?:k[1nsv]?\\)?)?'
 /** Without a bare word, with which prose begins. */
-const start = '[1sv]?\\)?(?:k[1nsv]?\\)?)?'
+const start = '[1sv]?\\)?(?:At)?(?:k[1nsv]?\\)?)?'
 
 function shaped(before: string, after: string): RegExp {
   return new RegExp(`^${before}${after}`)
@@ -78,8 +98,8 @@ const families: readonly Family[] = [
     when: (reading) => reading.endsWithComment,
   },
 
-  { name: 'union', shape: /U(?:E|\(E)/, when: ({ shape }) => !/n.?UEn[n&o]|^UEn[n&o]|nn/.test(shape) },
-  { name: 'union', shape: shaped(start, '[1nsv]?U[E(]'), when: ({ shape }) => !/UEn[n&o]/.test(shape) },
+  { name: 'union', shape: /U(?:E|\(E)/, when: ({ shape }) => !/n.?UEn(?:[n&o]|$)|^UEn[n&o]|nn/.test(shape) },
+  { name: 'union', shape: shaped(start, '[1sv]?U[E(]'), when: ({ shape }) => !/UEn[n&o]/.test(shape) },
   { name: 'union', shape: /^[1nsv]\)?U$/, when: ({ count }) => count > 2 },
   { name: 'union', shape: /^[1sv]\)?Uc$/ },
 
@@ -90,7 +110,11 @@ const families: readonly Family[] = [
     when: (reading) => reading.textOf('E').includes(' '),
   },
   { name: 'stacked query', shape: /^[1nsv]\);E/ },
-  { name: 'stacked query', shape: shaped(anyStart, ';T'), when: (reading) => reading.isTellingStatement },
+  {
+    name: 'stacked query',
+    shape: shaped(anyStart, ';T(?:[^&o]|$)'),
+    when: (reading) => reading.isTellingStatement,
+  },
   {
     name: 'stacked query',
     shape: shaped(anyStart, ';T(?:[(1]|$)'),
@@ -110,7 +134,8 @@ const families: readonly Family[] = [
     shape: shaped(anyStart, '&\\(?1(?:$|[^1nsvo])'),
     when: (reading) => reading.comparesOrComments,
   },
-  { name: 'logic', shape: shaped(anyStart, '&\\(?[1nsv]\\)?[c;]') },
+  { name: 'logic', shape: shaped(start, '&\\(?[1nsv]\\)?[c;]') },
+  { name: 'logic', shape: shaped(anyStart, '&\\(?[1sv]\\)?[c;]') },
   { name: 'logic', shape: shaped(start, '&\\(?[1nsv]\\)?[BUE]') },
   { name: 'logic', shape: shaped(start, '&\\(?o?f(?:$|\\()') },
   { name: 'logic', shape: shaped(anyStart, '&\\(?o?f\\('), when: (reading) => reading.callsTelling },
@@ -122,8 +147,9 @@ const families: readonly Family[] = [
   { name: 'logic', shape: /^s&\(?[snv1]/, when: (reading) => reading.leavesStringInOrder },
 
   { name: 'clause', shape: /^[1nsv]?\)?k[1nsv]/, when: startsClause },
+  { name: 'clause', shape: /^[1nsv]\)?At/ },
   { name: 'clause', shape: /^[1nsv]k\)/, when: isFullText },
-  { name: 'clause', shape: /^(?:[1sv]\)?|n\))B(?:1|s|v|\(|f)/ },
+  { name: 'clause', shape: /^(?:[1sv]\)?|n\))B(?:[1sv(f]|nB)/ },
   { name: 'operator', shape: shaped(anyStart, '[o,]\\(E') },
   { name: 'operator', shape: shaped(start, '[o,]E[1kfsv(]') },
   { name: 'operator', shape: shaped(start, '[o,]\\(?f\\('), when: (reading) => reading.callsTelling },
@@ -133,19 +159,24 @@ const families: readonly Family[] = [
   { name: 'operator', shape: /^1\)o1/, when: (reading) => reading.compares },
   { name: 'function', shape: /^[1s]?f\(/, when: (reading) => reading.callsAttack },
   { name: 'function', shape: /^f\(t,\(/ },
+  { name: 'function', shape: /^f\(f\(/, when: asksInIf },
 
-  { name: 'query', shape: /^E(?:[1sv(f]|n[k,c;]|ok)/, when: (reading) => reading.selects },
+  { name: 'query', shape: /^E(?:[1sv(f]|n[,c;]|ok)/, when: (reading) => reading.selects },
+  { name: 'query', shape: /^Enk(?!nn)/, when: selectsFrom },
   { name: 'query', shape: /^Ek/, when: (reading) => reading.textOf('k') === 'WHEN' },
   { name: 'query', shape: /^[1sv]\)?E[1sv(fok]/, when: (reading) => reading.selects },
   { name: 'query', shape: /^[1sv]\)?En[ET]/, when: (reading) => reading.textOf('E') === 'UPDATE' },
+  { name: 'statement', shape: /^(?:[1sv]\)?)?;?En/, when: executesStored },
+  {
+    name: 'statement',
+    shape: /^[1sv]\)?Tn/,
+    when: (reading) => reading.isTellingStatement && reading.textOf('T').includes(' '),
+  },
+  { name: 'stacked query', shape: /^[1sv]\)?;Tn\(/ },
   {
     name: 'statement',
     shape: shaped('[1nsv]\\)?(?:k[1nsv]?\\)?)?', 'T[^no]'),
     when: (reading) => reading.isTellingStatement,
   },
-  {
-    name: 'output',
-    shape: /^[1nsv]\)?k/,
-    when: (reading) => /^INTO (?:OUT|DUMP)FILE|^PROCEDURE ANALY/.test(reading.textOf('k')),
-  },
+  { name: 'output', shape: /k/, when: writesOut },
 ]

@@ -4,7 +4,7 @@ import { Token, type TokenType } from './sql-token.ts'
 import { sqlWords } from './sql-words.ts'
 
 /** No word of the table is longer: text beyond is not looked at, so that a long value costs nothing. */
-export const longestWord = 31
+export const longestWord = 40
 
 export function toWordText(input: string, start: number, end: number): string {
   return input.slice(start, Math.min(end, start + longestWord)).toUpperCase()

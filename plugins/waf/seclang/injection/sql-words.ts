@@ -237,7 +237,7 @@ const functionPhrases = `
  * are bare words (or what the lists above say).
  */
 const callable = `
-  age area choose collect compress contains corr cos count current_date current_time current_timestamp
+  now age area choose collect compress contains corr cos count current_date current_time current_timestamp
   current_user database day decode decompress difference dimension encode encrypt endpoint exp
   field floor format glob greatest grouping hour identify insert lag least left length likely localtime
   localtimestamp log lower max median microsecond mid min minute month parse password permissions pi point polygon
