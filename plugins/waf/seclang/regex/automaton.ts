@@ -1,0 +1,148 @@
+// Finds which of many literals occur in a value, in one pass (Aho and Corasick): behind @pm, and before the rules.
+//
+// A state with several ways on has a dense row; the others, nearly all, have one way on and a state to fall back to. So
+// a thousand phrases take some hundred KB instead of many MB, and the work stays linear: falling back undoes a step.
+import type { LiteralAutomaton } from '../types.ts'
+import { buildTrie, type Trie } from './trie.ts'
+
+export interface LiteralFinder extends LiteralAutomaton {
+  /** The literal that ends first, the longest of those that do, and where it ends; null when there is none. */
+  findFirst(value: string): { readonly literal: number; readonly end: number } | null
+}
+
+export function createLiteralAutomaton(literals: readonly string[]): LiteralFinder {
+  return new AhoCorasick(literals)
+}
+
+const none = -1
+
+class AhoCorasick implements LiteralFinder {
+  readonly #classOf: Uint8Array
+  /** Offset of a state's dense row, or -1: then `#edgeClass` and `#edgeTo` are its only way on. */
+  readonly #rowOf: Int32Array
+  readonly #rows: Int32Array
+  readonly #edgeClass: Uint8Array
+  readonly #edgeTo: Int32Array
+  readonly #fallback: Int32Array
+  /** First literal that ends in a state, or -1; further ones of the same text by `#nextSame`. */
+  readonly #literalAt: Int32Array
+  readonly #nextSame: Int32Array
+  /** The nearest state along the fallbacks, itself included, in which a literal ends; 0 for none. */
+  readonly #report: Int32Array
+  readonly #always: readonly number[]
+
+  constructor(literals: readonly string[]) {
+    const trie = buildTrie(literals)
+    const { fallback, order } = fallbacksOf(trie)
+    this.#classOf = trie.classOf
+    this.#literalAt = Int32Array.from(trie.literalAt)
+    this.#nextSame = trie.nextSame
+    this.#always = trie.empty
+    this.#fallback = fallback
+    this.#report = new Int32Array(order.length)
+    this.#rowOf = new Int32Array(order.length).fill(none)
+    this.#edgeClass = new Uint8Array(order.length)
+    this.#edgeTo = new Int32Array(order.length)
+    this.#rows = new Int32Array(
+      trie.children.filter((ways) => ways.size !== 1).length * trie.classCount + trie.classCount,
+    )
+    this.#fill(trie, order)
+  }
+
+  /** In order of depth, so that whatever a state falls back to is complete. */
+  #fill(trie: Trie, order: readonly number[]): void {
+    let used = 0
+    for (const state of order) {
+      const ways = trie.children[state] as ReadonlyMap<number, number>
+      const back = this.#fallback[state] as number
+      this.#report[state] = this.#literalAt[state] === none ? (this.#report[back] as number) : state
+      if (state !== 0 && ways.size === 1) {
+        for (const [index, child] of ways) {
+          this.#edgeClass[state] = index
+          this.#edgeTo[state] = child
+        }
+        continue
+      }
+      this.#rowOf[state] = used
+      for (let index = 0; index < trie.classCount; index++) {
+        const onward = state === 0 ? 0 : this.#next(back, index)
+        this.#rows[used + index] = ways.get(index) ?? onward
+      }
+      used += trie.classCount
+    }
+  }
+
+  #next(from: number, index: number): number {
+    let state = from
+    for (;;) {
+      const row = this.#rowOf[state] as number
+      if (row !== none) return this.#rows[row + index] as number
+      if (this.#edgeClass[state] === index) return this.#edgeTo[state] as number
+      state = this.#fallback[state] as number
+    }
+  }
+
+  scan(value: string, hits: Uint32Array): boolean {
+    const classOf = this.#classOf
+    const report = this.#report
+    let found = this.#always.length > 0
+    for (const literal of this.#always) setBit(hits, literal)
+    let state = 0
+    for (let at = 0; at < value.length; at++) {
+      state = this.#next(state, classOf[value.charCodeAt(at) & 255] as number)
+      const reported = report[state] as number
+      if (reported === 0) continue
+      found = true
+      this.#mark(reported, hits)
+    }
+    return found
+  }
+
+  #mark(reported: number, hits: Uint32Array): void {
+    for (let state = reported; state !== 0; state = this.#report[this.#fallback[state] as number] as number) {
+      let literal = this.#literalAt[state] as number
+      for (; literal !== none; literal = this.#nextSame[literal] as number) setBit(hits, literal)
+    }
+  }
+
+  findFirst(value: string): { literal: number; end: number } | null {
+    const always = this.#always[0]
+    if (always !== undefined) return { literal: always, end: 0 }
+    let state = 0
+    for (let at = 0; at < value.length; at++) {
+      state = this.#next(state, this.#classOf[value.charCodeAt(at) & 255] as number)
+      const reported = this.#report[state] as number
+      if (reported !== 0) return { literal: this.#literalAt[reported] as number, end: at + 1 }
+    }
+    return null
+  }
+}
+
+function setBit(hits: Uint32Array, index: number): void {
+  const word = index >>> 5
+  hits[word] = (hits[word] as number) | (1 << (index & 31))
+}
+
+/** For each state the longest other one that is an end of it; and all states, shallow ones first. */
+function fallbacksOf(trie: Trie): { fallback: Int32Array; order: number[] } {
+  const fallback = new Int32Array(trie.children.length)
+  const order = [0]
+  for (let at = 0; at < order.length; at++) {
+    const state = order[at] as number
+    for (const [index, child] of trie.children[state] as ReadonlyMap<number, number>) {
+      order.push(child)
+      if (state !== 0) fallback[child] = fallbackOf(trie, fallback, state, index)
+    }
+  }
+  return { fallback, order }
+}
+
+function fallbackOf(trie: Trie, fallback: Int32Array, parent: number, index: number): number {
+  let state = fallback[parent] as number
+  for (;;) {
+    const child = trie.children[state]?.get(index)
+    if (child !== undefined) return child
+    if (state === 0) return 0
+    state = fallback[state] as number
+  }
+}
