@@ -1,5 +1,7 @@
 // Operators of rules by name. An operator that needs what a gateway does not have is refused by name, with the reason.
-import type { DynamicOperator, Operator, OperatorEnv } from '../types.ts'
+import { detectSqli } from '../injection/sqli.ts'
+import { detectXss } from '../injection/xss.ts'
+import type { DynamicOperator, Operator, OperatorContext, OperatorEnv } from '../types.ts'
 import { addressesOf, addressesOfFile, createAddressTest } from './addresses.ts'
 import { createCheckedOperator, isCardNumber, isCpf, isSocialSecurityNumber, isSvnr } from './check-digits.ts'
 import { hintOfLiteral, hintOfMask } from './hints.ts'
@@ -31,6 +33,8 @@ const stringComparisons: ReadonlyMap<string, readonly [compare: Comparison, isLi
 ])
 
 const factories: ReadonlyMap<string, Factory> = new Map<string, Factory>([
+  ['detectsqli', () => sqliOperator],
+  ['detectxss', () => ({ hint: null, evaluate: (value) => detectXss(value) })],
   ['ipmatch', (argument) => createAddressOperator(addressesOf(argument))],
   ['ipmatchf', (argument, env) => createAddressOperator(addressesOfFile(env.readFile(argument)))],
   ['ipmatchfromfile', (argument, env) => createAddressOperator(addressesOfFile(env.readFile(argument)))],
@@ -101,6 +105,16 @@ function createAddressOperator(entries: readonly string[]): Operator {
 function createByteRangeOperator(ranges: string): Operator {
   const outside = bytesOutside(ranges)
   return { hint: hintOfMask(outside), evaluate: (value) => holdsByteOf(value, outside) }
+}
+
+/** TX:0 is the fingerprint, as in ModSecurity. */
+const sqliOperator: Operator = {
+  hint: null,
+  evaluate(value: string, context: OperatorContext): boolean {
+    const fingerprint = detectSqli(value)
+    if (fingerprint !== null && context.capturing) context.capture(0, fingerprint)
+    return fingerprint !== null
+  },
 }
 
 /** Several files may be named, between spaces. */
