@@ -2,6 +2,7 @@
 import type { ConfigProblem } from '../gateway/contract/errors.ts'
 import type { PluginDefinition } from '../gateway/contract/plugin.ts'
 import type { EnvironmentOverrides } from './env.ts'
+import type { FileChecks } from './plugin-file-checks.ts'
 import type { PluginModules } from './plugin-modules.ts'
 import type { ValidatorCache } from './validate.ts'
 
@@ -14,6 +15,8 @@ export interface BuildContext {
   readonly definitions: ReadonlyMap<string, PluginDefinition>
   /** Keep one per process: without it, every plugin's schema is compiled again for every build. */
   readonly validators?: ValidatorCache
+  /** Keep one per process: without it, every plugin's files are read and checked again for every build. */
+  readonly fileChecks?: FileChecks
   /** What loadPluginModules gave for these files; its problems are added to the others. */
   readonly modules?: PluginModules
   /** What readConfigFiles found; files that it could not read are then not checked again in vain. */

@@ -2,6 +2,7 @@
 import type { HostFacts, PluginDefinition } from '../../gateway/contract/plugin.ts'
 import type { RecordedFiles } from '../../gateway/contract/recorded-files.ts'
 import type { BuildContext } from '../context.ts'
+import { type CheckedPluginFiles, toChecked } from '../plugin-file-checks.ts'
 import { createFileRecorder } from '../plugin-files.ts'
 import { isModulePath } from '../plugin-modules.ts'
 import { valueAt } from '../pointer.ts'
@@ -111,12 +112,22 @@ function checkFiles(
   { context, files }: ConfigCheck,
 ): readonly { pointer: string; message: string }[] {
   if (definition.checkFiles === undefined) return []
+  const known = context.fileChecks?.find(definition, config)
+  if (known !== undefined) {
+    keep(known, pointer, files)
+    return []
+  }
   const recorder = createFileRecorder(context)
   try {
-    return definition.checkFiles(config, recorder)
+    const problems = definition.checkFiles(config, recorder)
+    if (problems.length === 0) context.fileChecks?.keep(definition, config, toChecked(recorder))
+    return problems
   } finally {
-    for (const path of recorder.looked) files.looked.add(path)
-    const recorded = recorder.recorded()
-    if (recorded !== null) files.recorded.set(pointer, recorded)
+    keep(toChecked(recorder), pointer, files)
   }
+}
+
+function keep({ recorded, looked }: CheckedPluginFiles, pointer: string, files: PluginFiles): void {
+  for (const path of looked) files.looked.add(path)
+  if (recorded !== null) files.recorded.set(pointer, recorded)
 }

@@ -10,8 +10,9 @@ import {
   type EntryResult,
   type ReadResult,
 } from '../../config/load.ts'
+import { createFileChecks, type FileChecks } from '../../config/plugin-file-checks.ts'
 import { loadPluginModules } from '../../config/plugin-modules.ts'
-import { createValidatorCache } from '../../config/validate.ts'
+import { createValidatorCache, type ValidatorCache } from '../../config/validate.ts'
 import type { ConfigFiles, EditOptions, EditOutcome, JsonObject } from '../contract/control-api.ts'
 import { ConfigError, type ConfigProblem } from '../contract/errors.ts'
 import type { PluginDefinition } from '../contract/plugin.ts'
@@ -103,6 +104,7 @@ class Live implements LiveConfig {
   /** What the files of the start asked for, when they could not be used. */
   #missed: readonly string[] = []
   readonly #validators = createValidatorCache()
+  readonly #fileChecks = createFileChecks()
   /** Held until the first config is live: an edit of a file during the start waits for its turn. */
   readonly #begun = Promise.withResolvers<void>()
   #queue: Promise<unknown> = this.#begun.promise
@@ -170,7 +172,12 @@ class Live implements LiveConfig {
 
   buildEntry(entry: JsonObject): EntryResult {
     const { environment, definitions } = this.#parts
-    return buildPluginEntry(entry, { ...environment, definitions, validators: this.#validators })
+    return buildPluginEntry(entry, {
+      ...environment,
+      definitions,
+      validators: this.#validators,
+      fileChecks: this.#fileChecks,
+    })
   }
 
   edit(change: (files: ConfigFiles) => ConfigFiles, options: EditOptions): Promise<EditOutcome> {
@@ -293,7 +300,10 @@ class Live implements LiveConfig {
   }
 
   #build(files: ConfigFiles, problems: readonly ConfigProblem[]): Promise<BuildResult> {
-    return buildFiles({ files, problems }, this.#parts.environment, this.#parts.definitions, this.#validators)
+    return buildFiles({ files, problems }, this.#parts.environment, this.#parts.definitions, {
+      validators: this.#validators,
+      fileChecks: this.#fileChecks,
+    })
   }
 
   async #lastGood(problems: readonly ConfigProblem[]): Promise<Candidate> {
@@ -334,7 +344,7 @@ export async function buildFiles(
   { files, problems }: ReadResult,
   { configDir, variables, overrides }: Environment,
   definitions: ReadonlyMap<string, PluginDefinition>,
-  validators = createValidatorCache(),
+  kept: { validators?: ValidatorCache; fileChecks?: FileChecks } = {},
 ): Promise<BuildResult> {
   const modules = await loadPluginModules(files.plugins, configDir)
   return buildSnapshot(files, {
@@ -343,7 +353,7 @@ export async function buildFiles(
     overrides,
     definitions,
     modules,
-    validators,
+    ...kept,
     known: problems,
   })
 }

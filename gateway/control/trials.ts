@@ -1,7 +1,5 @@
 // Questions to plugin instances that no request meets: what would this config say? Main thread; made by control-api.ts.
 import { createHash } from 'node:crypto'
-import { statSync } from 'node:fs'
-import type { EntryResult } from '../../config/load.ts'
 import type { JsonObject, TrialOutcome } from '../contract/control-api.ts'
 import type { TrialAnswer, TrialQuestion } from '../contract/protocol.ts'
 import type { LiveConfig } from './live-config.ts'
@@ -18,14 +16,6 @@ interface Trial {
   readonly args: Readonly<Record<string, unknown>>
 }
 
-/** The newest config that was tried: a row of questions about it checks it once. */
-interface Prepared {
-  readonly text: string
-  readonly result: EntryResult
-  /** Of the files it read; a change makes it stale. */
-  readonly signature: string
-}
-
 /** A first question waits for the instance to be made: rule sets take their time. */
 const askTimeoutMs = 30_000
 
@@ -33,28 +23,21 @@ export function createTrials(
   live: Pick<LiveConfig, 'buildEntry'>,
   supervisor: Pick<Supervisor, 'askOne'>,
 ): Trials {
-  let prepared: Prepared | null = null
-
-  const prepare = (plugin: string, config: JsonObject): Prepared => {
-    const text = JSON.stringify([plugin, config])
-    if (prepared?.text === text && prepared.signature === signatureOf(prepared.result.looked)) return prepared
-    const result = live.buildEntry({ id: plugin, plugin, config })
-    prepared = { text, result, signature: signatureOf(result.looked) }
-    return prepared
-  }
   const put = async (question: Omit<TrialQuestion, 'topic'>): Promise<TrialAnswer> =>
     (await supervisor.askOne({ topic: 'trial', ...question }, askTimeoutMs)) as TrialAnswer
 
   return {
     async ask({ plugin, config, operation, args }) {
       if (config === null) return toOutcome(await put({ plugin, trial: null, operation, args }))
-      const { result, text, signature } = prepare(plugin, config)
+      const result = live.buildEntry({ id: plugin, plugin, config })
       if (!result.ok) return { kind: 'invalid', problems: result.problems.map(toConfigPointer) }
-      const key = createHash('sha256').update(`${text} ${signature}`).digest('hex')
+      const { entry } = result
+      const text = JSON.stringify([plugin, entry.config, entry.files?.digest])
+      const key = createHash('sha256').update(text).digest('hex')
       // The entry may hold megabytes of rules: it is sent only to a worker that does not have it.
       const first = await put({ plugin, trial: { key, entry: null }, operation, args })
       if (first.known) return toOutcome(first)
-      return toOutcome(await put({ plugin, trial: { key, entry: result.entry }, operation, args }))
+      return toOutcome(await put({ plugin, trial: { key, entry }, operation, args }))
     },
   }
 }
@@ -65,12 +48,4 @@ function toOutcome(answer: TrialAnswer): TrialOutcome {
 
 function toConfigPointer({ pointer, message }: { pointer: string; message: string }) {
   return { pointer: pointer.replace(/^\/config/, ''), message }
-}
-
-function signatureOf(paths: readonly string[]): string {
-  const states = paths.map((path) => {
-    const stats = statSync(path, { throwIfNoEntry: false })
-    return stats === undefined ? 'none' : `${stats.mtimeMs}:${stats.size}:${stats.ino}`
-  })
-  return states.join(' ')
 }

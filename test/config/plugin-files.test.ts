@@ -3,6 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import Type from 'typebox'
+import type { BuildContext } from '../../config/context.ts'
+import { createFileChecks } from '../../config/plugin-file-checks.ts'
 import { createFileRecorder } from '../../config/plugin-files.ts'
 import { definePlugin, type PluginDefinition } from '../../gateway/contract/plugin.ts'
 import type { FileReader } from '../../gateway/contract/ports.ts'
@@ -33,10 +35,14 @@ function reading(): PluginDefinition {
   return plugin as unknown as PluginDefinition
 }
 
-function buildWith(folder: string, plugin: PluginDefinition) {
+function buildWith(folder: string, plugin: PluginDefinition, over: Partial<BuildContext> = {}) {
   const files = goodFiles()
   files.plugins.plugins.push({ id: 'waf', plugin: 'rules', config: { rules: 'rules/*.conf' } })
-  return build(files, { configDir: folder, definitions: new Map([...definitions, ['rules', plugin]]) })
+  return build(files, {
+    configDir: folder,
+    definitions: new Map([...definitions, ['rules', plugin]]),
+    ...over,
+  })
 }
 
 describe('files that a plugin reads', () => {
@@ -108,6 +114,38 @@ describe('files that a plugin reads', () => {
     assert.equal(built.problems[0]?.pointer, '/plugins/3/config/rules')
     assert.match(built.problems[0]?.message ?? '', /Plugin "waf": .*b\.conf: bad at 3\./)
     assert.ok(built.looked.includes(join(folder, 'rules/b.conf')))
+  })
+
+  it('are checked once as long as they stay as they are', async (t) => {
+    const folder = await makeRules(t)
+    let checks = 0
+    const plugin = reading()
+    const counting = {
+      ...plugin,
+      checkFiles: (config: never, reader: FileReader) => {
+        checks += 1
+        return plugin.checkFiles?.(config, reader) ?? []
+      },
+    }
+    // Files that were just written are read again, because the next write may carry the same time.
+    let now = Date.now() + 10_000
+    const fileChecks = createFileChecks(() => now)
+    const digests = new Set<string | undefined>()
+    const builtChecks = () => {
+      const built = buildWith(folder, counting, { fileChecks })
+      assert.ok(built.ok)
+      digests.add(built.snapshot.plugins.find((one) => one.id === 'waf')?.files?.digest)
+      return checks
+    }
+    assert.deepEqual([builtChecks(), builtChecks()], [1, 1])
+    assert.equal(digests.size, 1)
+    await writeFile(join(folder, 'rules/a.conf'), 'another text')
+    assert.equal(builtChecks(), 2)
+    await writeFile(join(folder, 'rules/new.conf'), 'x')
+    assert.equal(builtChecks(), 3)
+    assert.equal(digests.size, 3)
+    now = Date.now()
+    assert.equal(builtChecks(), 4)
   })
 
   it('that throw while they are read refuse the config too', async (t) => {
