@@ -18,7 +18,6 @@ import { createTrials } from './dataplane/trials.ts'
 import { createClusters } from './dataplane/upstream/clusters.ts'
 import { createPools } from './dataplane/upstream/pools.ts'
 import { createSubrequests } from './dataplane/upstream/subrequest.ts'
-import { createTunnels } from './dataplane/upstream/upgrade.ts'
 import { createVitals } from './dataplane/vitals.ts'
 import { createLocalCounters } from './shared-state/counter-table.ts'
 
@@ -58,7 +57,6 @@ const instances = createInstanceStore(findDefinition, {
   accessLog: logs.access,
 })
 const trials = createTrials(instances, clock)
-const openTunnel = createTunnels()
 
 const listeners: Listener[] = []
 let live: Runtime | null = null
@@ -138,7 +136,7 @@ async function listen(ports: Readonly<Record<string, number>>): Promise<Record<s
   const gateway: GatewayConfig = runtime.snapshot.gateway
   const bound: Record<string, number> = {}
   for (const config of gateway.listeners) {
-    const listener = createListener({ config, gateway, runtime: () => live ?? runtime, openTunnel })
+    const listener = createListener({ config, gateway, runtime: () => live ?? runtime })
     listeners.push(listener)
     bound[config.name] = await listener.listen(ports[config.name] ?? config.port)
   }

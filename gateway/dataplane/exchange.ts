@@ -1,9 +1,6 @@
 // The one record of a request and its response: what pipeline.ts moves from station to station. Worker thread.
 // Plugins see it through the views of contract/exchange.ts.
 import { randomUUIDv7 } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type {
   BodyView,
   Identity,
@@ -14,38 +11,32 @@ import type {
 } from '../contract/exchange.ts'
 import type { RouteConfig, Tenant } from '../contract/snapshot.ts'
 import type { Chain, Instance } from './chain.ts'
-import { findHeader, withoutHeader } from './headers.ts'
+import type { Downstream } from './downstream.ts'
+import { findFieldFault, findHeader, withoutHeader } from './headers.ts'
+import { findField } from './http1/fields.ts'
 import type { RouteMatch } from './router.ts'
 import type { CompiledRoute, Runtime } from './runtime.ts'
 
 const noParams: Readonly<Record<string, string>> = Object.freeze({})
 const noBytes = new Uint8Array(0)
 
-/** The raw socket of a WebSocket handshake and what the client sent behind its head. */
-export interface Tunnel {
-  readonly socket: Duplex
-  readonly head: Buffer
-}
-
 /** What listener.ts knows of a request before anything was read from it. */
 export interface Arrival {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly tunnel: Tunnel | null
-  /** The client waits for `100 Continue` before it sends the body. */
-  readonly expectsContinue: boolean
+  readonly down: Downstream
+  /** A valid WebSocket handshake. */
+  readonly isHandshake: boolean
   /** Decimal port of the listener. */
   readonly localPort: string
 }
 
 /** Every field is set here once, so that all exchanges share one hidden class. */
 export class Exchange {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly tunnel: Tunnel | null
+  readonly down: Downstream
+  readonly isHandshake: boolean
   readonly runtime: Runtime
   readonly localPort: string
-  expectsContinue: boolean
+  /** The client waits for `100 Continue` before it sends the body. */
+  expectsContinue = false
 
   // Set by admission.ts.
   method: string
@@ -58,9 +49,9 @@ export class Exchange {
   peerIp = ''
   clientIp = ''
   peerTrusted = false
-  /** null: no Content-Length. */
-  contentLength: string | null = null
-  hasBody = false
+  /** Content-Length; -1 when there is none. */
+  contentLength: number
+  hasBody: boolean
 
   // Set by routing.
   match: RouteMatch<CompiledRoute> | null = null
@@ -88,7 +79,7 @@ export class Exchange {
   /** Bytes of the request body that some plugin wants to see first; 0 for none. */
   inspectUpTo = 0
   body: Uint8Array = noBytes
-  bodyComplete = false
+  bodyComplete: boolean
 
   // The response.
   status = 0
@@ -98,6 +89,8 @@ export class Exchange {
   inspectResponseUpTo = -1
   responseBody: Uint8Array = noBytes
   responseBodyComplete = false
+  /** Why the head cannot be written as the plugins left it. */
+  unsendable: Error | null = null
   code = ''
   failure = ''
 
@@ -126,32 +119,30 @@ export class Exchange {
   private decodedParams: Readonly<Record<string, string>> | null = null
 
   constructor(arrival: Arrival, runtime: Runtime) {
-    this.req = arrival.req
-    this.res = arrival.res
-    this.tunnel = arrival.tunnel
-    this.expectsContinue = arrival.expectsContinue
+    this.down = arrival.down
+    this.isHandshake = arrival.isHandshake
     this.localPort = arrival.localPort
     this.runtime = runtime
-    this.method = arrival.req.method ?? 'GET'
+    const { head } = arrival.down
+    this.method = head.method
+    this.contentLength = head.length
+    this.hasBody = head.body !== 'none'
+    this.bodyComplete = !this.hasBody
     this.requestId = randomUUIDv7()
     this.slots = new Array(runtime.slotCount).fill(undefined)
     this.bodyLimit = runtime.snapshot.gateway.limits.bodyBytes
   }
 
   get rawTarget(): string {
-    return this.req.url ?? ''
+    return this.down.head.target
   }
 
   get httpVersion(): '1.0' | '1.1' {
-    return this.req.httpVersionMinor === 0 ? '1.0' : '1.1'
+    return this.down.head.version
   }
 
   get rawHeaders(): readonly string[] {
-    return this.req.rawHeaders
-  }
-
-  get socket(): Socket {
-    return this.req.socket
+    return this.down.head.fields.raw
   }
 
   get unknownTenantStatus(): 404 | 403 | 400 {
@@ -164,10 +155,7 @@ export class Exchange {
   }
 
   header(name: string): string | undefined {
-    const value: unknown = this.req.headers[name]
-    if (typeof value === 'string' || value === undefined) return value as string | undefined
-    // set-cookie, which has no business in a request, or a property of every object, such as 'constructor'.
-    return Array.isArray(value) ? value.join(', ') : undefined
+    return findField(this.down.head.fields, name)
   }
 
   findTenant(id: string): Tenant | undefined {
@@ -175,6 +163,8 @@ export class Exchange {
   }
 
   setUpstreamHeader(name: string, value: string): void {
+    const fault = findFieldFault(name, value)
+    if (fault !== null) throw fault
     this.upstreamEdits ??= []
     this.upstreamEdits.push(name, value)
   }
@@ -235,11 +225,13 @@ export class Exchange {
   }
 
   setResponseHeader(name: string, value: string): void {
+    this.unsendable ??= findFieldFault(name, value)
     this.responseHeaders = withoutHeader(this.responseHeaders, name)
     this.responseHeaders.push(name, value)
   }
 
   appendResponseHeader(name: string, value: string): void {
+    this.unsendable ??= findFieldFault(name, value)
     this.responseHeaders.push(name, value)
   }
 

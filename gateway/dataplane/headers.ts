@@ -1,98 +1,60 @@
-// Which headers cross the gateway, in both directions. Worker thread; called by upstream/forward.ts and upgrade.ts.
+// Which headers cross the gateway, in both directions. Worker thread; called by upstream/forward.ts and upstream-call.ts.
 import type { Exchange } from './exchange.ts'
-
-/** RFC 9110 section 7.6.1, and what older peers still send. Never forwarded, either way. */
-const hopByHop: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-])
-
-/** What only the gateway may say to an upstream (behaviour.md section 5). Compared after `_` and `.` became `-`. */
-const ours: ReadonlySet<string> = new Set([
-  'x-tenant-id',
-  'x-user-id',
-  'x-user-roles',
-  'x-request-id',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-prefix',
-  'forwarded',
-  'x-real-ip',
-  'via',
-  'traceparent',
-  'tracestate',
-])
-
-/** The gateway answers 100-continue itself, once policy has allowed the request. */
-const replaced: ReadonlySet<string> = new Set(['host', 'expect', 'content-length'])
-
-/** All that a client's request does not carry further by itself: one look-up per header (bench: small GET). */
-const withheld: ReadonlySet<string> = new Set([...hopByHop, ...ours, ...replaced])
+import { type Fields, isToken, Kind, toPlainName } from './http1/fields.ts'
 
 export const viaPseudonym = '1.1 aegis'
 
-/** The flat header list of the request that goes upstream. `targetHost` is used unless the upstream preserves the client's. */
+/**
+ * The flat header list of the request that goes upstream, without what frames its body. `targetHost` is used unless the
+ * upstream preserves the client's.
+ */
 export function toUpstreamHeaders(ex: Exchange, targetHost: string, preserveHost: boolean): string[] {
-  const raw = ex.req.rawHeaders
-  const nominated = nominatedBy(ex.header('connection'))
+  const { raw, names, kinds } = ex.down.head.fields
+  const nominated = nominatedBy(ex.down.head.fields)
   const out: string[] = ['host', preserveHost && ex.authority !== '' ? ex.authority : targetHost]
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = toPlainName(raw[i] as string)
-    if (withheld.has(name) || nominated?.has(name)) continue
-    out.push(raw[i] as string, raw[i + 1] as string)
+  for (let i = 0; i < kinds.length; i++) {
+    if (kinds[i] !== Kind.plain || nominated?.has(toPlainName(names[i] as string))) continue
+    out.push(raw[2 * i] as string, raw[2 * i + 1] as string)
   }
-  if (ex.contentLength !== null) out.push('content-length', ex.contentLength)
   pushForwarded(ex, out)
   pushFacts(ex, out)
   return applyEdits(out, ex.upstreamEdits)
 }
 
-/** The flat header list of a response, from the upstream's raw one. */
-export function toDownstreamHeaders(raw: readonly (Buffer | string)[]): string[] {
-  // undici gives buffers, our own client strings.
-  const all = typeof raw[0] === 'string' ? (raw as readonly string[]) : raw.map(toLatin1)
-  let nominated: Set<string> | null = null
-  for (let i = 0; i < all.length; i += 2) {
-    const name = all[i] as string
-    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue
-    const named = nominatedBy(all[i + 1])
-    if (named !== null) nominated = nominated === null ? named : nominated.union(named)
-  }
+/** The flat header list of a response, from what the upstream sent. */
+export function toDownstreamHeaders(fields: Fields): string[] {
+  const { raw, names, kinds } = fields
+  const nominated = nominatedBy(fields)
   const out: string[] = []
-  for (let i = 0; i < all.length; i += 2) {
-    const name = (all[i] as string).toLowerCase()
-    if (hopByHop.has(name) || nominated?.has(toPlainName(name))) continue
-    out.push(all[i] as string, all[i + 1] as string)
+  for (let i = 0; i < kinds.length; i++) {
+    if ((kinds[i] as Kind) >= Kind.hop || nominated?.has(toPlainName(names[i] as string))) continue
+    out.push(raw[2 * i] as string, raw[2 * i + 1] as string)
   }
   return out
 }
 
-function toLatin1(value: Buffer | string): string {
-  return typeof value === 'string' ? value : value.toString('latin1')
-}
-
-/** CGI-like backends read `_` and `.` in a header name as `-`; so do we when deciding whose header it is. */
-function toPlainName(name: string): string {
-  const lower = name.toLowerCase()
-  return lower.includes('_') || lower.includes('.') ? lower.replaceAll(/[_.]/g, '-') : lower
-}
-
 /** Names that the peer listed in Connection; null when there are none worth looking up. */
-function nominatedBy(connection: string | undefined): Set<string> | null {
-  if (connection === undefined) return null
-  const lower = connection.toLowerCase()
-  if (lower === 'keep-alive' || lower === 'close') return null
-  return new Set(lower.split(',').map((name) => toPlainName(name.trim())))
+function nominatedBy(fields: Fields): Set<string> | null {
+  const { raw, kinds } = fields
+  let nominated: Set<string> | null = null
+  for (let i = 0; i < kinds.length; i++) {
+    if (kinds[i] !== Kind.connection) continue
+    const lower = (raw[2 * i + 1] as string).toLowerCase()
+    if (lower === 'keep-alive' || lower === 'close') continue
+    nominated ??= new Set()
+    for (const name of lower.split(',')) nominated.add(toPlainName(name.trim()))
+  }
+  return nominated
+}
+
+const notValue = /[^\t\x20-\x7e\x80-\xff]/
+
+/** What a plugin says must be one header field, in bytes: nothing in it can become a line of its own. null: it is. */
+export function findFieldFault(name: string, value: string): Error | null {
+  if (!isToken(name)) return new Error(`${JSON.stringify(name)} is no name of a header field`)
+  if (notValue.test(value))
+    return new Error(`The value of ${name} holds a character that no header field can`)
+  return null
 }
 
 function pushForwarded(ex: Exchange, out: string[]): void {
@@ -125,12 +87,20 @@ function pushFacts(ex: Exchange, out: string[]): void {
   }
 }
 
-/** Header values are written as latin1; text beyond ASCII goes up as its UTF-8 bytes. */
+/** Header values are written as latin1; text beyond ASCII goes up as its UTF-8 bytes. Throws on a control character. */
 function toHeaderBytes(text: string): string {
   for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 126) return Buffer.from(text, 'utf8').toString('latin1')
+    const code = text.charCodeAt(i)
+    if (code < 32 || code === 127) throw new Error('A fact about the caller holds a control character')
+    if (code > 126) return toHeaderBytes8(text)
   }
   return text
+}
+
+function toHeaderBytes8(text: string): string {
+  const bytes = Buffer.from(text, 'utf8').toString('latin1')
+  if (notValue.test(bytes)) throw new Error('A fact about the caller holds a control character')
+  return bytes
 }
 
 /** Flat list of name and value, null to remove; the last word on a name wins. */

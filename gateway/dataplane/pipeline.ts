@@ -8,55 +8,52 @@ import { answerFailure, answerWith } from './respond.ts'
 import { answerHealth, findRoute } from './routing.ts'
 import { forward } from './upstream/forward.ts'
 import { bufferBody } from './upstream/request-body.ts'
-import type { OpenTunnel } from './upstream/upgrade.ts'
 import type { UpstreamHandle } from './upstream/upstream-handle.ts'
 
 /** Downstream -> admitted -> routed -> allowed by the chain -> upstream. Each station may answer instead. */
-export function serve(ex: Exchange, openTunnel: OpenTunnel): void {
+export function serve(ex: Exchange): void {
   try {
     const refusal = admit(ex) ?? answerHealth(ex) ?? findRoute(ex)
     if (refusal !== undefined) return answerWith(ex, refusal)
     const verdict = runRequestHooks(ex, ex.chain)
     if (verdict instanceof Promise) {
-      verdict.then((late) => inspect(ex, late, openTunnel)).catch((error) => answerFailure(ex, error))
-    } else inspect(ex, verdict, openTunnel)
+      verdict.then((late) => inspect(ex, late)).catch((error) => answerFailure(ex, error))
+    } else inspect(ex, verdict)
   } catch (error) {
     answerFailure(ex, error)
   }
 }
 
 /** The request hooks have spoken; plugins that opted in see the body before it goes up. */
-function inspect(ex: Exchange, verdict: Verdict, openTunnel: OpenTunnel): void {
+function inspect(ex: Exchange, verdict: Verdict): void {
   if (ex.ended || ex.answering) return
   const refusal = verdict ?? checkLength(ex)
   if (refusal !== undefined) return answerWith(ex, refusal)
-  if (ex.inspectUpTo === 0) return send(ex, openTunnel)
+  if (ex.inspectUpTo === 0) return send(ex)
   const inspected = ex.hasBody ? bufferBody(ex, ex.inspectUpTo) : Promise.resolve()
   inspected
     .then(() => runBodyHooks(ex))
-    .then((late) => (late === undefined ? send(ex, openTunnel) : answerWith(ex, late)))
+    .then((late) => (late === undefined ? send(ex) : answerWith(ex, late)))
     .catch((error) => answerFailure(ex, error))
 }
 
-function send(ex: Exchange, openTunnel: OpenTunnel): void {
+function send(ex: Exchange): void {
   if (ex.ended || ex.answering) return
   if (ex.preflight)
     return answerWith(ex, deny(405, 'AEGIS_METHOD_NOT_ALLOWED', 'OPTIONS is not served on this route.'))
   const upstream = ex.compiled.pickUpstream(ex)
-  if (upstream.arriving === null) return pass(ex, upstream, openTunnel)
-  upstream.arriving.then(() => pass(ex, upstream, openTunnel)).catch((error) => answerFailure(ex, error))
+  if (upstream.arriving === null) return pass(ex, upstream)
+  upstream.arriving.then(() => pass(ex, upstream)).catch((error) => answerFailure(ex, error))
 }
 
-function pass(ex: Exchange, upstream: UpstreamHandle, openTunnel: OpenTunnel): void {
-  if (ex.ended || ex.answering) return
-  if (ex.tunnel === null) forward(ex, upstream)
-  else openTunnel(ex, ex.tunnel, upstream)
+function pass(ex: Exchange, upstream: UpstreamHandle): void {
+  if (!ex.ended && !ex.answering) forward(ex, upstream)
 }
 
 /** Once per exchange, when its last byte is out, its tunnel closed or its client gone. Never throws. */
 export function conclude(ex: Exchange): void {
   ex.ended = true
-  const whole = ex.tunnel === null ? ex.res.writableFinished : ex.headSent
+  const whole = ex.down.answered || (ex.isHandshake && ex.headSent)
   if (!whole) {
     ex.cancel()
     if (!ex.headSent) ex.status = 499

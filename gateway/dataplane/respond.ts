@@ -3,11 +3,8 @@ import { GatewayError } from '../contract/errors.ts'
 import { deny, type Reply } from '../contract/reply.ts'
 import { runResponseHooks } from './chain.ts'
 import type { Exchange } from './exchange.ts'
-import { findHeader } from './headers.ts'
+import { findFieldFault, findHeader } from './headers.ts'
 import { renderProblem } from './problem.ts'
-
-/** What a client may still send of a body that nobody reads before its connection is cut, in bytes. */
-const drainLimitBytes = 1 << 20
 
 /** Answers by the gateway itself: renders the reply, runs the response hooks, writes. Does nothing once an answer is on its way. */
 export function answerWith(ex: Exchange, reply: Reply): void {
@@ -15,6 +12,8 @@ export function answerWith(ex: Exchange, reply: Reply): void {
   ex.code = reply.code
   ex.responseSource = 'gateway'
   const headers = [...reply.headers]
+  for (let i = 0; i < headers.length; i += 2)
+    ex.unsendable ??= findFieldFault(headers[i] as string, headers[i + 1] as string)
   const body = reply.body === undefined ? pushProblem(ex, reply, headers) : reply.body
   startAnswer(ex, reply.status, headers, () => writeWhole(ex, body))
 }
@@ -51,14 +50,12 @@ export function startAnswer(ex: Exchange, status: number, headers: string[], rea
 /** False: the head could not be written as it is, and the client was answered otherwise or is gone. */
 export function sendHead(ex: Exchange): boolean {
   if (ex.ended || ex.headSent) return false
-  if (ex.lastOnConnection || ex.runtime.draining()) {
-    ex.lastOnConnection = true
-    ex.res.shouldKeepAlive = false
-  }
+  if (ex.runtime.draining()) ex.lastOnConnection = true
   // RFC 9110 section 8.6.
   if (ex.status === 204) ex.removeResponseHeader('content-length')
   try {
-    ex.res.writeHead(ex.status, ex.responseHeaders)
+    if (ex.unsendable !== null) throw ex.unsendable
+    ex.down.respond(ex.status, ex.responseHeaders, ex.lastOnConnection)
   } catch (error) {
     sendDefect(ex, error)
     return false
@@ -69,22 +66,7 @@ export function sendHead(ex: Exchange): boolean {
 
 /** RFC 9112 section 8: a broken body must not look like a whole one, nor may anything follow it. */
 export function breakOff(ex: Exchange): void {
-  // For HTTP/1.0 the end of the connection is the end of the body: only a reset says that it is not.
-  if (ex.headSent && ex.req.httpVersionMinor === 0) ex.socket.resetAndDestroy()
-  else ex.socket.destroy()
-}
-
-/** What is left of a body that nobody will read is taken off the wire within limits, so that the client gets to read the answer. */
-export function drainRequest(ex: Exchange): void {
-  if (!ex.hasBody) return
-  if (!ex.req.complete) {
-    let drained = 0
-    ex.req.on('data', (chunk: Buffer) => {
-      drained += chunk.length
-      if (drained > drainLimitBytes) ex.socket.destroy()
-    })
-  }
-  ex.req.resume()
+  ex.down.breakOff()
 }
 
 const internal = deny(500, 'AEGIS_INTERNAL', 'The gateway failed on this request.')
@@ -103,15 +85,9 @@ function writeWhole(ex: Exchange, body: string | Uint8Array | null): void {
   if (ex.status !== 304 && findHeader(ex.responseHeaders, 'content-length') < 0) {
     ex.responseHeaders.push('content-length', String(length))
   }
-  // A body that was never invited will not come: what follows on this connection could not be told from it.
-  if (ex.tunnel !== null || ex.expectsContinue) ex.lastOnConnection = true
   if (!sendHead(ex)) return
-  if (body === null || ex.method === 'HEAD') ex.res.end()
-  else {
-    ex.responseBytes = length
-    ex.res.end(body)
-  }
-  if (!ex.expectsContinue) drainRequest(ex)
+  if (ex.method !== 'HEAD') ex.responseBytes = length
+  ex.down.end(ex.method === 'HEAD' ? null : body)
 }
 
 /** The hooks left a head that cannot be written (a line break in a value, a status that is none): a bare 500 goes out. */
@@ -123,11 +99,10 @@ function sendDefect(ex: Exchange, error: unknown): void {
   ex.responseHeaders = []
   const body = pushProblem(ex, internal, ex.responseHeaders)
   ex.responseHeaders.push('content-length', String(Buffer.byteLength(body)))
-  ex.res.shouldKeepAlive = false
   ex.lastOnConnection = true
-  ex.res.writeHead(ex.status, ex.responseHeaders)
+  ex.down.respond(ex.status, ex.responseHeaders, true)
   ex.headSent = true
-  ex.res.end(ex.method === 'HEAD' ? undefined : body)
+  ex.down.end(ex.method === 'HEAD' ? null : body)
 }
 
 function pushProblem(ex: Exchange, reply: Reply, headers: string[]): string {

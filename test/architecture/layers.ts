@@ -19,7 +19,7 @@ export const layers: readonly Layer[] = [
     name: 'data plane',
     files: /^gateway\/dataplane\//,
     mayImport: ['^gateway/dataplane/', contract],
-    libraries: [builtins, 'undici', 'http-proxy-3', 'lru-cache', 'pino', 'prom-client'],
+    libraries: [builtins, 'undici', 'lru-cache', 'pino', 'prom-client'],
   },
   {
     name: 'shared state',
@@ -95,7 +95,6 @@ export const layers: readonly Layer[] = [
       'typebox',
       'ajv',
       'fastify',
-      'http-proxy-3',
       'lru-cache',
       'pino',
       'ioredis',

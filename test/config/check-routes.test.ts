@@ -276,7 +276,7 @@ test('a snapshot has its defaults, absent options as null, and names in lower ca
       retry: { attempts: 2, budgetPercent: 20, on: ['connect-failure', 'reset-before-response'] },
       breaker: { maxConnections: 1024, maxPending: 1024, errorPercent: 0 },
       timeouts: { connectMs: 2000, headersMs: 30_000, bodyIdleMs: 60_000 },
-      transport: 'undici',
+      transport: 'http1',
       preserveHost: false,
     },
   })

@@ -129,7 +129,7 @@ describe('admission', () => {
     ['bare LF at the end of the head', 400, `GET /open/x HTTP/1.1\r\n${host}\n`],
     ['HTTP/1.1 spelled otherwise', 400, get(host, '/open/x', '1.1 ')],
     ['HTTP/2.0 in text', 505, get(host, '/open/x', '2.0')],
-    ['HTTP/0.9', 505, 'GET /open/x\r\n\r\n'],
+    ['HTTP/0.9', 400, 'GET /open/x\r\n\r\n'],
     ['HTTP/0.9 by name', 505, get(host, '/open/x', '0.9')],
     ['a method that is none', 400, `G@T /open/x HTTP/1.1\r\n${host}\r\n`],
     ['TRACE', 405, `TRACE /open/x HTTP/1.1\r\n${host}\r\n`],
@@ -232,8 +232,8 @@ describe('admission', () => {
         'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 5\r\n\r\nhelloGET /api/y HTTP/1.1\r\n' +
         `${host}Connection: close\r\n\r\n`,
     )
-    assert.deepEqual(received.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200'])
-    assert.match(received, /connection: close/i)
+    // What stands behind it is a request like any other: this one has no token.
+    assert.deepEqual(received.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 401'])
     assert.deepEqual(seen(), ['POST /api/x'])
     assert.doesNotMatch(raw, /upgrade|http2/i)
     assert.match(raw, /\r\n\r\nhello$/)
@@ -288,8 +288,8 @@ describe('admission', () => {
 
   test('answers a good request though garbage follows it, then closes', async () => {
     const received = await sendRaw(gateway.port, `${get(host)}G@RBAGE\r\n\r\n`, 2_000)
-    assert.equal(received.match(/HTTP\/1\.1 \d+/g)?.[0], 'HTTP/1.1 200')
-    assert.equal(received.match(/HTTP\/1\.1 \d/g)?.length, 1)
+    assert.deepEqual(received.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 400'])
+    assert.match(received, /connection: close/i)
   })
 
   test('does not serve what follows a request that closes the connection', async () => {

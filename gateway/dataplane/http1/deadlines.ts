@@ -1,6 +1,6 @@
 // Time-outs of connections by one coarse timer per worker: setting one is a store, not a timer. Worker thread.
 
-/** Something that must not take longer than until `deadlineMs` on the clock of its Deadlines; 0 is no limit. */
+/** Something that must not take longer than until `deadlineMs`, a value of Deadlines.after(); 0 is no limit. */
 export interface Limited {
   deadlineMs: number
   onDeadline(): void
@@ -11,13 +11,18 @@ const tickMs = 100
 export class Deadlines {
   readonly #watched = new Set<Limited>()
   #timer: NodeJS.Timeout | null = null
-  /** Advances by ticks while something is watched; a deadline is late by two ticks at the most. */
-  nowMs = performance.now()
+  /** Advances by ticks while something is watched. */
+  #nowMs = 0
+
+  /** The deadline `ms` from now; it is late by two ticks at the most, and never early. */
+  after(ms: number): number {
+    return (this.#timer === null ? performance.now() : this.#nowMs + tickMs) + ms
+  }
 
   watch(one: Limited): void {
     this.#watched.add(one)
     if (this.#timer !== null) return
-    this.nowMs = performance.now()
+    this.#nowMs = performance.now()
     this.#timer = setInterval(() => this.#tick(), tickMs)
     // It must not keep a process alive that has nothing else to do.
     this.#timer.unref()
@@ -31,9 +36,9 @@ export class Deadlines {
   }
 
   #tick(): void {
-    this.nowMs = performance.now()
+    this.#nowMs = performance.now()
     for (const one of this.#watched) {
-      if (one.deadlineMs !== 0 && one.deadlineMs <= this.nowMs) {
+      if (one.deadlineMs !== 0 && one.deadlineMs <= this.#nowMs) {
         one.deadlineMs = 0
         one.onDeadline()
       }

@@ -1,11 +1,6 @@
-// The head of a response: status line, header lines, and what they say of the body (RFC 9112 sections 4 to 6). Worker
-// thread; used by response-parser.ts.
-
-export class ResponseError extends Error {
-  readonly code = 'UPSTREAM_PROTOCOL'
-}
-
-const headerLimit = 256
+// What the head of a response says of its body and its connection (RFC 9112 sections 4, 6 and 9). Worker thread; used by
+// response-parser.ts.
+import { type Fields, Kind, refuseControls, SyntaxFault } from './fields.ts'
 
 /** RFC 9112 section 4: HTTP/1.x, three digits; an empty reason may lack its space. */
 export function parseStatusLine(line: string): { status: number; old: boolean } {
@@ -20,8 +15,8 @@ export function parseStatusLine(line: string): { status: number; old: boolean } 
     isDigit(line.charCodeAt(10)) &&
     isDigit(line.charCodeAt(11)) &&
     (line.length === 12 || line.charCodeAt(12) === 32)
-  if (!shaped || status < 100 || status > 599) throw new ResponseError('the status line is not valid')
-  refuseControls(line, 12)
+  if (!shaped || status < 100 || status > 599) throw new SyntaxFault('the status line is not valid')
+  refuseControls(line, 12, line.length)
   return { status, old: minor === 48 }
 }
 
@@ -29,63 +24,7 @@ function isDigit(code: number): boolean {
   return code >= 48 && code <= 57
 }
 
-/** RFC 9110 section 5.6.2: the characters of a token. */
-const tokens = createTokenTable()
-
-function createTokenTable(): Uint8Array {
-  const table = new Uint8Array(256)
-  const chars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-  for (const char of chars) table[char.charCodeAt(0)] = 1
-  return table
-}
-
-/** Lines of `name: value` from `start` on, without the empty line. */
-export function parseHeaders(text: string, start: number): string[] {
-  const headers: string[] = []
-  let at = start
-  while (at < text.length) {
-    const found = text.indexOf('\r\n', at)
-    const end = found < 0 ? text.length : found
-    if (headers.length >= headerLimit * 2) throw new ResponseError('the answer has too many headers')
-    let colon = at
-    while (colon < end && tokens[text.charCodeAt(colon)] === 1) colon += 1
-    // Also refuses obs-fold and white space before the colon (RFC 9112 section 5.1).
-    if (colon === at || text.charCodeAt(colon) !== 58) throw new ResponseError('a header name is not valid')
-    const name = text.slice(at, colon)
-    // Some readers leave a tab at the end in the value, so that `chunked` is none (llhttp does).
-    if (text.charCodeAt(end - 1) === 9 && /^(?:transfer-encoding|content-length)$/i.test(name))
-      throw new ResponseError(`a tab ends the value of ${name}`)
-    headers.push(name, readValue(text, colon + 1, end))
-    at = end + 2
-  }
-  return headers
-}
-
-function readValue(text: string, from: number, to: number): string {
-  let start = from
-  let end = to
-  while (start < end && isBlank(text.charCodeAt(start))) start += 1
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1
-  for (let i = start; i < end; i++) {
-    const code = text.charCodeAt(i)
-    if ((code < 32 && code !== 9) || code === 127)
-      throw new ResponseError('a header value holds a control character')
-  }
-  return text.slice(start, end)
-}
-
-function isBlank(code: number): boolean {
-  return code === 32 || code === 9
-}
-
-function refuseControls(text: string, from: number): void {
-  for (let i = from; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if ((code < 32 && code !== 9) || code === 127) throw new ResponseError('the status line is not valid')
-  }
-}
-
-export interface Framing {
+export interface ResponseFraming {
   /** Content-Length; -1 when there is none. */
   length: number
   chunked: boolean
@@ -93,39 +32,62 @@ export interface Framing {
   keepAlive: boolean
   /** `timeout` of a Keep-Alive header; -1 when there is none. */
   idleSeconds: number
+  /** The Upgrade header, in lower case; '' when there is none. */
+  upgrade: string
 }
 
 /** Up to 15 digits, so that the number is exact. */
 const lengthPattern = /^(?:0|[1-9][0-9]{0,14})$/
 
-export function readFraming(headers: readonly string[], old: boolean): Framing {
-  const framing: Framing = { length: -1, chunked: false, close: false, keepAlive: false, idleSeconds: -1 }
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string
-    const value = headers[i + 1] as string
-    if (name.length === 14 && name.toLowerCase() === 'content-length') {
-      if (framing.length >= 0) throw new ResponseError('the answer has more than one Content-Length')
-      if (!lengthPattern.test(value)) throw new ResponseError('Content-Length is not a plain number')
-      framing.length = Number(value)
-    } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
-      if (framing.chunked) throw new ResponseError('the answer has more than one Transfer-Encoding')
+export function readFraming({ raw, kinds }: Fields, old: boolean): ResponseFraming {
+  const framing: ResponseFraming = {
+    length: -1,
+    chunked: false,
+    close: false,
+    keepAlive: false,
+    idleSeconds: -1,
+    upgrade: '',
+  }
+  for (let i = 0; i < kinds.length; i++) {
+    const kind = kinds[i] as Kind
+    if (kind === Kind.plain) continue
+    const value = raw[2 * i + 1] as string
+    if (kind === Kind.contentLength) framing.length = readLength(value, framing.length)
+    else if (kind === Kind.transferEncoding) {
+      if (framing.chunked) throw new SyntaxFault('there is more than one Transfer-Encoding')
       if (old || value.toLowerCase() !== 'chunked')
-        throw new ResponseError('the transfer coding is not chunked')
+        throw new SyntaxFault('the transfer coding is not chunked')
       framing.chunked = true
-    } else if (name.length === 10 && name.toLowerCase() === 'connection') {
-      const options = value
-        .toLowerCase()
-        .split(',')
-        .map((option) => option.trim())
-      if (options.includes('close')) framing.close = true
-      if (options.includes('keep-alive')) framing.keepAlive = true
-    } else if (name.length === 10 && name.toLowerCase() === 'keep-alive') {
-      const timeout = /\btimeout=([0-9]{1,6})\b/.exec(value)
-      if (timeout !== null) framing.idleSeconds = Number(timeout[1])
+    } else if (kind === Kind.connection) readConnection(value, framing)
+    else if (kind === Kind.keepAlive) framing.idleSeconds = readIdleSeconds(value)
+    else if (kind === Kind.upgrade) framing.upgrade = value.toLowerCase()
+  }
+  if (framing.chunked && framing.length >= 0)
+    throw new SyntaxFault('there are both Content-Length and Transfer-Encoding')
+  return framing
+}
+
+function readLength(value: string, known: number): number {
+  if (known >= 0) throw new SyntaxFault('there is more than one Content-Length')
+  if (!lengthPattern.test(value)) throw new SyntaxFault('Content-Length is not a plain number')
+  return Number(value)
+}
+
+/** RFC 9110 section 7.6.1. */
+function readConnection(value: string, framing: ResponseFraming): void {
+  // What nearly all say.
+  if (value === 'keep-alive') framing.keepAlive = true
+  else if (value === 'close') framing.close = true
+  else {
+    const options = value.toLowerCase().split(',')
+    for (const option of options.map((one) => one.trim())) {
+      if (option === 'close') framing.close = true
+      if (option === 'keep-alive') framing.keepAlive = true
     }
   }
-  if (framing.chunked && framing.length >= 0) {
-    throw new ResponseError('the answer has both Content-Length and Transfer-Encoding')
-  }
-  return framing
+}
+
+function readIdleSeconds(value: string): number {
+  const timeout = /\btimeout=([0-9]{1,6})\b/.exec(value)
+  return timeout === null ? -1 : Number(timeout[1])
 }

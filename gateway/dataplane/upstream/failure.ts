@@ -52,7 +52,7 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
     'UPSTREAM_CONNECT_TIMEOUT',
     { outcome: 'connect-failure', reply: connectTimedOut, retry: 'connect-failure' },
   ],
-  ['UPSTREAM_REQUEST_INVALID', { outcome: 'cancelled', reply: unsendable, retry: null }],
+  ['UPSTREAM_LENGTH_MISMATCH', { outcome: 'cancelled', reply: mismatch, retry: null }],
   ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', { outcome: 'cancelled', reply: mismatch, retry: null }],
   ['UND_ERR_INVALID_ARG', { outcome: 'cancelled', reply: unsendable, retry: null }],
   ['UND_ERR_NOT_SUPPORTED', { outcome: 'cancelled', reply: unsendable, retry: null }],

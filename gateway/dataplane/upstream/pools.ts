@@ -4,12 +4,13 @@ import { type Dispatcher, Pool } from 'undici'
 import type { UpstreamConfig } from '../../contract/snapshot.ts'
 import { Http1Client } from '../http1/client.ts'
 import { Deadlines } from '../http1/deadlines.ts'
-import type { Http1Request } from '../http1/request-head.ts'
+import type { Transport } from './transport.ts'
+import { createUndiciTransport } from './undici-transport.ts'
 
 /** Connections to one target. */
 export interface TargetPool {
-  /** Streams a request of a client through; false: it waits for a free connection. */
-  dispatch(request: Http1Request, handler: Dispatcher.DispatchHandler): boolean
+  /** For the requests of clients. */
+  readonly transport: Transport
   /** undici, for the gateway's own questions. */
   readonly questions: Dispatcher
 }
@@ -26,21 +27,28 @@ export interface Pools {
 /** Response heads larger than this are refused: 64 KiB is four times what we take from clients. */
 const responseHeaderBytes = 65_536
 const keepAliveMs = 30_000
+const readBytes = 65_536
 
 interface OpenPool extends TargetPool {
   close(): Promise<unknown>
 }
 
+/** What the pools of a worker share. */
+interface Shared {
+  readonly deadlines: Deadlines
+  readonly readBuffer: Uint8Array
+}
+
 export function createPools(): Pools {
   const open = new Map<string, { pool: OpenPool; leases: number }>()
-  const deadlines = new Deadlines()
+  const shared: Shared = { deadlines: new Deadlines(), readBuffer: Buffer.allocUnsafeSlow(readBytes) }
   return {
     lease(origin, config) {
       const { timeouts, breaker, transport } = config
       const key = JSON.stringify([origin, timeouts, breaker.maxConnections, transport])
       let held = open.get(key)
       if (held === undefined) {
-        held = { pool: createPool(origin, config, deadlines), leases: 0 }
+        held = { pool: createPool(origin, config, shared), leases: 0 }
         open.set(key, held)
       }
       held.leases += 1
@@ -59,26 +67,24 @@ export function createPools(): Pools {
   }
 }
 
-function createPool(origin: string, config: UpstreamConfig, deadlines: Deadlines): OpenPool {
-  const questions = createUndiciPool(origin, config)
-  if (config.transport !== 'http1' || !origin.startsWith('http://')) {
-    return {
-      questions,
-      dispatch: (request, handler) => questions.dispatch(request as Dispatcher.DispatchOptions, handler),
-      close: () => questions.close(),
-    }
-  }
-  const client = new Http1Client({
-    origin,
-    connections: config.breaker.maxConnections,
-    timeouts: { ...config.timeouts, keepAliveMs },
-    deadlines,
-  })
+function createPool(origin: string, config: UpstreamConfig, shared: Shared): OpenPool {
+  const pool = createUndiciPool(origin, config)
+  const own = config.transport === 'http1' && origin.startsWith('http://')
+  const transport = own ? createHttp1Client(origin, config, shared) : createUndiciTransport(pool)
   return {
-    questions,
-    dispatch: (request, handler) => client.dispatch(request, handler),
-    close: () => Promise.all([client.close(), questions.close()]),
+    transport,
+    questions: pool,
+    close: () => Promise.all(own ? [transport.close(), pool.close()] : [transport.close()]),
   }
+}
+
+function createHttp1Client(origin: string, { breaker, timeouts }: UpstreamConfig, shared: Shared): Transport {
+  return new Http1Client({
+    origin,
+    connections: breaker.maxConnections,
+    timeouts: { ...timeouts, keepAliveMs },
+    ...shared,
+  })
 }
 
 function createUndiciPool(origin: string, { timeouts, breaker }: UpstreamConfig): Pool {

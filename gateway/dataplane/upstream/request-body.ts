@@ -1,106 +1,120 @@
 // The request body on its way up: pulled from the client only when the upstream takes it, counted against the limit.
 // Worker thread; one per try, made by forward.ts.
-import { Readable } from 'node:stream'
 import { GatewayError } from '../../contract/errors.ts'
+import type { BodyReader } from '../downstream.ts'
 import type { Exchange } from '../exchange.ts'
+import type { BodySink, BodySource } from './transport.ts'
 
-export class RequestBody extends Readable {
+/** A body that came along with its head is held, up to this size: one write upstream, and it can be sent again. */
+const heldBytes = 16_384
+
+/** The body as it goes up: all of it, or a stream; null when there is none. */
+export function bodyOf(ex: Exchange): RequestBody | Buffer | null {
+  if (!ex.hasBody) return null
+  if (!ex.bodyComplete && ex.body.length === 0) takeHeld(ex, Math.min(heldBytes, ex.bodyLimit))
+  if (!ex.bodyComplete) return new RequestBody(ex)
+  const { buffer, byteOffset, byteLength } = ex.body
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+function takeHeld(ex: Exchange, limitBytes: number): void {
+  const held = ex.down.takeBody(limitBytes)
+  if (held === null) return
+  ex.body = held
+  ex.bodyComplete = true
+  ex.requestBytes = held.length
+}
+
+export class RequestBody implements BodySource, BodyReader {
   /** True once a byte may have been taken from the client: this body cannot be sent a second time. */
   started = false
   readonly #ex: Exchange
+  #sink: BodySink | null = null
 
   constructor(ex: Exchange) {
-    super()
     this.#ex = ex
-    // undici listens only while it sends; what breaks before or after must not end the worker.
-    this.on('error', ignore)
   }
 
-  override _read(): void {
-    const { req } = this.#ex
-    if (this.started) {
-      req.resume()
-      return
-    }
+  start(sink: BodySink): void {
     this.started = true
-    if (this.#ex.body.length > 0) this.push(this.#ex.body)
+    this.#sink = sink
+    if (this.#ex.body.length > 0) sink.write(Buffer.from(this.#ex.body))
     inviteBody(this.#ex)
-    req.on('data', this.#onData)
-    req.on('end', this.#onEnd)
-    req.on('close', this.#onClose)
-    req.resume()
+    this.#ex.down.read(this)
   }
 
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    const { req } = this.#ex
-    req.off('data', this.#onData)
-    req.off('end', this.#onEnd)
-    req.off('close', this.#onClose)
-    done(error)
+  resume(): void {
+    if (this.#sink !== null) this.#ex.down.resume()
   }
 
-  #onData = (chunk: Buffer): void => {
+  /** Nobody takes it any longer. */
+  cancel(): void {
+    if (this.#sink !== null) this.#ex.down.pause()
+    this.#sink = null
+  }
+
+  onData(bytes: Buffer): void {
     const ex = this.#ex
-    ex.requestBytes += chunk.length
-    if (ex.requestBytes > ex.bodyLimit) {
-      this.destroy(tooLarge(ex.bodyLimit))
-      return
-    }
-    if (!this.push(chunk)) ex.req.pause()
+    const sink = this.#sink
+    if (sink === null) return
+    ex.requestBytes += bytes.length
+    if (ex.requestBytes > ex.bodyLimit) this.#fail(tooLarge(ex.bodyLimit))
+    else if (!sink.write(bytes)) ex.down.pause()
   }
 
-  #onEnd = (): void => {
-    this.push(null)
+  onEnd(): void {
+    this.#sink?.end()
+    this.#sink = null
   }
 
-  #onClose = (): void => {
-    if (!this.#ex.req.complete) this.destroy(clientLeft())
+  onBroken(): void {
+    this.#fail(clientLeft())
+  }
+
+  #fail(error: GatewayError): void {
+    const sink = this.#sink
+    this.cancel()
+    sink?.fail(error)
   }
 }
 
 /** Reads at most `limitBytes` of the body into `ex.body`; `ex.bodyComplete` says whether that was all of it. */
 export function bufferBody(ex: Exchange, limitBytes: number): Promise<void> {
-  const { req } = ex
+  takeHeld(ex, Math.min(limitBytes, ex.bodyLimit))
+  if (ex.bodyComplete) return Promise.resolve()
   inviteBody(ex)
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let kept = 0
-    const settle = (error: Error | null): void => {
-      req.pause()
-      req.off('data', onData)
-      req.off('end', onEnd)
-      req.off('close', onClose)
-      ex.body = Buffer.concat(chunks)
-      if (error === null) resolve()
-      else reject(error)
-    }
-    const onData = (chunk: Buffer): void => {
-      ex.requestBytes += chunk.length
-      kept += chunk.length
-      chunks.push(chunk)
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const chunks: Buffer[] = []
+  let kept = 0
+  const settle = (error: Error | null): void => {
+    ex.down.pause()
+    ex.body = Buffer.concat(chunks)
+    if (error === null) resolve()
+    else reject(error)
+  }
+  ex.down.read({
+    onData(bytes) {
+      ex.requestBytes += bytes.length
+      kept += bytes.length
+      chunks.push(bytes)
       if (ex.requestBytes > ex.bodyLimit) settle(tooLarge(ex.bodyLimit))
       else if (kept >= limitBytes) settle(null)
-    }
-    const onEnd = (): void => {
+    },
+    onEnd() {
       ex.bodyComplete = true
       settle(null)
-    }
-    const onClose = (): void => settle(clientLeft())
-    req.on('data', onData)
-    req.on('end', onEnd)
-    req.on('close', onClose)
-    req.resume()
+    },
+    onBroken: () => settle(clientLeft()),
   })
+  return promise
 }
 
 /** RFC 9110 section 10.1.1: the client is asked for its body only once policy has let the request pass. */
 function inviteBody(ex: Exchange): void {
   if (!ex.expectsContinue || ex.answering) return
   ex.expectsContinue = false
-  ex.res.writeContinue()
+  ex.down.invite()
 }
-
-function ignore(): void {}
 
 function tooLarge(limitBytes: number): GatewayError {
   return new GatewayError(`the request body is larger than ${limitBytes} bytes`, {

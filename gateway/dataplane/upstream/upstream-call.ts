@@ -1,15 +1,18 @@
-// One try of a request upstream: the handler that undici calls back. Worker thread; made by forward.ts.
-// undici hands an exception of a handler to the handler itself as if the upstream had failed, so nothing here may throw.
-import type { Dispatcher } from 'undici'
+// One try of a request upstream, from the choice of the target to the last byte of the answer or the reason why there is
+// none. Worker thread; made by forward.ts.
+import type { Duplex } from 'node:stream'
 import { deny } from '../../contract/reply.ts'
 import type { RetryReason } from '../../contract/snapshot.ts'
 import type { Exchange } from '../exchange.ts'
 import { toDownstreamHeaders } from '../headers.ts'
-import { answerInstead, answerWith, breakOff, drainRequest, sendHead, startAnswer } from '../respond.ts'
+import type { Fields } from '../http1/fields.ts'
+import { answerInstead, answerWith, breakOff, sendHead, startAnswer } from '../respond.ts'
 import type { Outcome } from './cluster.ts'
 import type { Endpoint } from './endpoint.ts'
 import { explainFailure, type UpstreamFailure } from './failure.ts'
 import { RequestBody } from './request-body.ts'
+import type { UpstreamHandler, UpstreamStream } from './transport.ts'
+import { joinTunnel } from './tunnel.ts'
 import type { UpstreamHandle } from './upstream-handle.ts'
 
 /** RFC 9110 section 9.2.2, less what a gateway should not repeat by itself. */
@@ -18,28 +21,27 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 /** What is read of an answer that nobody wants before its connection is given up, in bytes. */
 const discardLimitBytes = 65_536
 
-/** A body of up to this size that comes in one piece goes out in one write with its head. */
-const smallBodyBytes = 16_384
-
-/** Interim answers of one try; each one starts undici's wait for the final one anew. */
+/** Interim answers of one try; each one starts the wait for the final one anew. */
 const mostInterim = 32
+
+const unwanted = new Error('nobody waits for this try')
 
 export interface Try {
   readonly endpoint: Endpoint
-  readonly triesBefore: number
+  /** Endpoints of the tries before. */
+  readonly tried: readonly Endpoint[]
   readonly body: RequestBody | Buffer | null
   /** Makes the next try. */
-  again(): void
+  again(ex: Exchange, upstream: UpstreamHandle, tried: readonly Endpoint[]): void
 }
 
-type Controller = Dispatcher.DispatchController
-
-export class UpstreamCall implements Dispatcher.DispatchHandler {
+export class UpstreamCall implements UpstreamHandler {
   readonly #ex: Exchange
   readonly #upstream: UpstreamHandle
   readonly #try: Try
   readonly #startedAt = performance.now()
-  #controller: Controller | null = null
+  /** null while it waits for a connection. */
+  #stream: UpstreamStream | null = null
   #queueTimer: NodeJS.Timeout | undefined
   /** Of the final answer; 0 before it came. */
   #status = 0
@@ -53,9 +55,11 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   /** Nobody waits for this try any longer. */
   #over = false
   #counted = true
+  /** The time that it took is in the exchange's account. */
+  #accounted = false
   #discardedBytes = 0
-  /** Content-Length of the answer as it is passed on; -1 when it has none. */
-  #announced = -1
+  /** Bytes of the body that are still to come; -1 when nobody said. */
+  #due = -1
 
   constructor(ex: Exchange, upstream: UpstreamHandle, one: Try) {
     this.#ex = ex
@@ -71,14 +75,13 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   abort(): void {
     if (this.#over) return
     this.#over = true
-    clearTimeout(this.#queueTimer)
-    this.#dropBody()
-    this.#controller?.abort(new Error('nobody waits for this try'))
+    this.#close('cancelled')
+    this.#stream?.abort(unwanted)
   }
 
   /** The pool has no free connection: the wait for one is bounded like the wait for an answer. */
   limitQueueing(): void {
-    if (this.#controller !== null || this.#over || !this.#counted) return
+    if (this.#stream !== null || this.#over || !this.#counted) return
     const { headersMs } = this.#upstream.config.timeouts
     this.#queueTimer = setTimeout(() => {
       this.abort()
@@ -88,54 +91,80 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     }, headersMs)
   }
 
-  onRequestStart(controller: Controller): void {
-    // Thrown, so that undici drops the try and keeps the connection, on which nothing was sent yet.
-    if (this.#over) throw new Error('nobody waits for this try')
-    clearTimeout(this.#queueTimer)
-    this.#controller = controller
+  onStart(stream: UpstreamStream): void {
+    if (this.#over) return stream.abort(unwanted)
+    if (this.#queueTimer !== undefined) clearTimeout(this.#queueTimer)
+    this.#stream = stream
   }
 
-  onResponseStart(controller: Controller, status: number): void {
-    const raw = controller.rawHeaders as (Buffer | string)[]
-    if (status < 200) return this.#passInterim(controller, status, raw)
+  onHead(stream: UpstreamStream, status: number, fields: Fields): void {
+    if (status < 200) return this.#passInterim(stream, status, fields)
     this.#status = status
     const reason = toRetryReason(status)
     if (reason === null) this.#upstream.cluster.answered(this.#try.endpoint)
     else if (this.#mayRetry(reason)) return this.#retry('status-error')
     this.#ex.responseSource = 'upstream'
     // The hooks may take their time: nothing is read from the upstream meanwhile.
-    controller.pause()
-    startAnswer(this.#ex, status, toDownstreamHeaders(raw), () => this.#pass(controller))
+    stream.pause()
+    startAnswer(this.#ex, status, toDownstreamHeaders(fields), () => this.#pass(stream))
   }
 
-  onResponseData(controller: Controller, chunk: Buffer): void {
+  onData(stream: UpstreamStream, bytes: Buffer): void {
     if (this.#over) {
-      this.#discardedBytes += chunk.length
-      if (this.#discardedBytes > discardLimitBytes) controller.abort(new Error('this answer is not wanted'))
+      this.#discardedBytes += bytes.length
+      if (this.#discardedBytes > discardLimitBytes) stream.abort(unwanted)
       return
     }
-    const { res } = this.#ex
-    this.#ex.responseBytes += chunk.length
-    if (chunk.length === this.#announced && chunk.length <= smallBodyBytes) {
-      // As a string node writes it together with the head: one system call and no vector. latin1 keeps every byte.
-      res.end(chunk.toString('latin1'), 'latin1')
-      return
+    const { down } = this.#ex
+    this.#ex.responseBytes += bytes.length
+    this.#due -= bytes.length
+    // The last of it: with its head in one write where it is small. That closes the account.
+    if (this.#due === 0) {
+      this.#account()
+      return down.end(bytes)
     }
-    if (res.write(chunk)) return
-    controller.pause()
-    res.once('drain', () => controller.resume())
+    if (down.write(bytes)) return
+    stream.pause()
+    down.onDrain(() => stream.resume())
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     this.#close(toRetryReason(this.#status) === null ? 'ok' : 'status-error')
     if (this.#over) return
-    if (this.#passing) this.#finish()
+    if (this.#passing) this.#ex.down.end(null)
     else this.#complete = true
   }
 
-  onResponseError(_controller: Controller | null, error: Error): void {
+  /** The service agreed to the handshake. */
+  onUpgrade(fields: Fields, socket: Duplex, ahead: Buffer): void {
+    const ex = this.#ex
+    const failure = (error: Error): void => {
+      ex.failure = `${error.name}: ${error.message}`
+    }
+    socket.on('error', failure)
+    if (this.#over || ex.ended) {
+      socket.destroy()
+      return this.#close('cancelled')
+    }
+    ex.responseSource = 'upstream'
+    this.#account()
+    this.#upstream.cluster.answered(this.#try.endpoint)
+    startAnswer(ex, 101, toDownstreamHeaders(fields), () => {
+      if (ex.ended || socket.destroyed) {
+        socket.destroy()
+        this.#end('reset')
+        return answerInstead(ex, explainFailure(new Error('the tunnel was closed'), true).reply)
+      }
+      // A tunnel is under way for as long as it is open.
+      socket.once('close', () => this.#end('ok'))
+      this.#over = true
+      joinTunnel(ex, socket, ahead)
+    })
+  }
+
+  onError(error: Error): void {
     if (this.#over || this.#ex.ended) return this.#close('cancelled')
-    const failure = explainFailure(error, this.#controller !== null)
+    const failure = explainFailure(error, this.#stream !== null)
     const ex = this.#ex
     if (this.#status !== 0) {
       this.#close(failure.outcome)
@@ -152,7 +181,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   /** The hooks have run on the head. */
-  #pass(controller: Controller): void {
+  #pass(stream: UpstreamStream): void {
     const ex = this.#ex
     if (this.#over || ex.ended) return
     if (this.#broken !== null) return answerInstead(ex, this.#broken.reply)
@@ -161,46 +190,27 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       return this.abort()
     }
     this.#passing = true
+    if (this.#complete) return ex.down.end(null)
     const length = ex.responseHeader('content-length')
-    if (length !== undefined) this.#announced = Number(length)
-    if (this.#complete) return this.#finish()
-    controller.resume()
+    if (length !== undefined) this.#due = Number(length)
+    stream.resume()
     // Streams (SSE above all) show their head before their first byte of body; where a body came along with the head,
     // both go out in one write.
-    if (this.#announced < 0) queueMicrotask(() => this.#flushHead())
+    if (this.#due < 0) queueMicrotask(() => ex.ended || ex.down.flush())
   }
 
-  #flushHead(): void {
-    if (this.#ex.responseBytes === 0 && !this.#ex.ended && !this.#ex.res.writableEnded)
-      this.#ex.res.flushHeaders()
-  }
-
-  #finish(): void {
-    this.#ex.res.end()
-    // The upstream answered without having read all of the request.
-    if (!this.#ex.req.complete) drainRequest(this.#ex)
-  }
-
-  /** RFC 9110 section 15.2: interim answers are passed on, but never to HTTP/1.0. A bad one is dropped. */
-  #passInterim(controller: Controller, status: number, raw: readonly (Buffer | string)[]): void {
-    const { res, req, answering } = this.#ex
+  /** RFC 9110 section 15.2: interim answers are passed on. */
+  #passInterim(stream: UpstreamStream, status: number, fields: Fields): void {
+    const { down, answering } = this.#ex
     this.#interim += 1
-    if (this.#interim > mostInterim) return controller.abort(new Error('too many interim answers'))
-    if (this.#over || answering || req.httpVersionMinor === 0) return
-    try {
-      res.writeInformation(status, toDownstreamHeaders(raw))
-    } catch (error) {
-      this.#ex.runtime.log.debug(
-        { err: error, upstream: this.#upstream.name },
-        'an interim answer was dropped',
-      )
-    }
+    if (this.#interim > mostInterim) return stream.abort(new Error('too many interim answers'))
+    if (!this.#over && !answering) down.inform(status, toDownstreamHeaders(fields))
   }
 
   #mayRetry(reason: RetryReason): boolean {
     const { config, cluster } = this.#upstream
-    const { triesBefore, body } = this.#try
-    if (this.#ex.ended || triesBefore >= config.retry.attempts || !config.retry.on.includes(reason))
+    const { tried, body } = this.#try
+    if (this.#ex.ended || tried.length >= config.retry.attempts || !config.retry.on.includes(reason))
       return false
     if (body instanceof RequestBody && body.started) return false
     // Nothing was sent, or doing it twice has the effect of doing it once.
@@ -212,20 +222,28 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#close(outcome)
     // What still comes of this answer is read and thrown away, so that its connection can serve again.
     this.#over = true
-    this.#try.again()
-  }
-
-  /** The client's bytes are free for the next try, or to be thrown away. */
-  #dropBody(): void {
-    if (this.#try.body instanceof RequestBody) this.#try.body.destroy()
+    const { again, tried, endpoint } = this.#try
+    again(this.#ex, this.#upstream, [...tried, endpoint])
   }
 
   #close(outcome: Outcome): void {
-    clearTimeout(this.#queueTimer)
+    if (!this.#counted) return
+    this.#account()
+    this.#end(outcome)
+  }
+
+  #account(): void {
+    if (this.#accounted) return
+    this.#accounted = true
+    this.#ex.upstreamMs += performance.now() - this.#startedAt
+  }
+
+  #end(outcome: Outcome): void {
+    if (this.#queueTimer !== undefined) clearTimeout(this.#queueTimer)
     if (!this.#counted) return
     this.#counted = false
-    this.#dropBody()
-    this.#ex.upstreamMs += performance.now() - this.#startedAt
+    // The client's bytes are free for the next try, or to be thrown away.
+    if (this.#try.body instanceof RequestBody) this.#try.body.cancel()
     this.#upstream.cluster.ended(this.#try.endpoint, outcome)
   }
 }

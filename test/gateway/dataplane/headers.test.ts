@@ -4,7 +4,7 @@ import type { Identity } from '../../../gateway/contract/exchange.ts'
 import type { Exchange } from '../../../gateway/dataplane/exchange.ts'
 import { toDownstreamHeaders, toUpstreamHeaders } from '../../../gateway/dataplane/headers.ts'
 import { createTenant } from '../../support/view.ts'
-import { createExchange } from './snapshot.ts'
+import { createExchange, createFields } from './snapshot.ts'
 
 /** Lower-case names and values of what goes up. */
 function goesUp(
@@ -112,7 +112,6 @@ describe('headers to the upstream', () => {
     const pairs = goesUp(['Connection', named], (ex) => {
       ex.tenant = createTenant('acme')
       ex.identity = identity
-      ex.contentLength = '5'
     })
     const up = Object.fromEntries(pairs)
     assert.equal(up['x-tenant-id'], 'acme')
@@ -125,13 +124,11 @@ describe('headers to the upstream', () => {
     assert.equal(up['x-forwarded-port'], '8000')
     assert.equal(up.via, '1.1 aegis')
     assert.equal(up.host, 'target:80')
-    assert.equal(up['content-length'], '5')
+    assert.equal(up['content-length'], undefined, 'whoever writes the body frames it')
   })
 
   test('say each of ours exactly once', () => {
-    const pairs = goesUp(['Host', 'client.test', 'Content-Length', '5', 'Expect', '100-continue'], (ex) => {
-      ex.contentLength = '5'
-    })
+    const pairs = goesUp(['Host', 'client.test', 'Content-Length', '5', 'Expect', '100-continue'])
     const names = pairs.map(([name]) => name)
     assert.deepEqual(names, [...new Set(names)])
     assert.ok(!names.includes('expect'))
@@ -217,20 +214,15 @@ describe('headers to the upstream', () => {
 describe('headers to the client', () => {
   for (const name of hopByHop) {
     test(`never carry ${name}`, () => {
-      assert.deepEqual(toDownstreamHeaders([name, 'x', 'X-Kept', 'y']), ['X-Kept', 'y'])
+      assert.deepEqual(toDownstreamHeaders(createFields([name, 'x', 'X-Kept', 'y'])), ['X-Kept', 'y'])
     })
   }
   test('lose what any Connection header names', () => {
     const raw = ['Connection', 'x-a', 'X-A', '1', 'connection', 'X_B, keep-alive', 'x-b', '2', 'X-C', '3']
-    assert.deepEqual(toDownstreamHeaders(raw), ['X-C', '3'])
+    assert.deepEqual(toDownstreamHeaders(createFields(raw)), ['X-C', '3'])
   })
   test('keep several Set-Cookie and the bytes of every value', () => {
-    const raw = [
-      Buffer.from('Set-Cookie'),
-      Buffer.from('a=1'),
-      Buffer.from('Set-Cookie'),
-      Buffer.from('b=\xff', 'latin1'),
-    ]
-    assert.deepEqual(toDownstreamHeaders(raw), ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=\xff'])
+    const raw = ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=\xff']
+    assert.deepEqual(toDownstreamHeaders(createFields(raw)), ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=\xff'])
   })
 })

@@ -1,9 +1,10 @@
 // Snapshots, runtimes and exchanges for the tests of this folder.
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Plugin, PluginDefinition } from '../../../gateway/contract/plugin.ts'
 import type { PluginEntry, PluginScope, Snapshot } from '../../../gateway/contract/snapshot.ts'
 import type { Instance } from '../../../gateway/dataplane/chain.ts'
+import type { Downstream, RequestHead } from '../../../gateway/dataplane/downstream.ts'
 import { Exchange } from '../../../gateway/dataplane/exchange.ts'
+import { addField, type Fields } from '../../../gateway/dataplane/http1/fields.ts'
 import { createPeers } from '../../../gateway/dataplane/peers.ts'
 import type { Runtime } from '../../../gateway/dataplane/runtime.ts'
 
@@ -66,30 +67,27 @@ export interface FakeRequest {
 
 /** An exchange without a socket, for what only reads the request. */
 export function createExchange(request: FakeRequest = {}, runtime = createFakeRuntime()): Exchange {
-  const rawHeaders = request.rawHeaders ?? []
-  const headers: Record<string, string> = {}
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] as string).toLowerCase()
-    const value = rawHeaders[i + 1] as string
-    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
-  }
-  const req = {
+  const head: RequestHead = {
     method: request.method ?? 'GET',
-    url: request.url ?? '/',
-    rawHeaders,
-    headers,
-    httpVersionMinor: 1,
+    target: request.url ?? '/',
+    version: '1.1',
+    fields: createFields(request.rawHeaders ?? []),
+    host: null,
+    expect: '',
+    body: 'none',
+    length: -1,
+    keepAlive: true,
+    fault: null,
   }
-  return new Exchange(
-    {
-      req: req as unknown as IncomingMessage,
-      res: {} as ServerResponse,
-      tunnel: null,
-      expectsContinue: false,
-      localPort: '8000',
-    },
-    runtime,
-  )
+  const down = { head, remoteAddress: '127.0.0.1', complete: true, answered: false } as unknown as Downstream
+  return new Exchange({ down, isHandshake: false, localPort: '8000' }, runtime)
+}
+
+/** From a flat list, as the parsers make them. */
+export function createFields(flat: readonly string[]): Fields {
+  const fields: Fields = { raw: [], names: [], kinds: [] }
+  for (let i = 0; i < flat.length; i += 2) addField(fields, flat[i] as string, flat[i + 1] as string)
+  return fields
 }
 
 export function createEntry(id: string, scope: Partial<PluginScope> = {}, plugin = 'p'): PluginEntry {

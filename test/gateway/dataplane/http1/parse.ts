@@ -32,9 +32,9 @@ export function parse(pieces: readonly Buffer[], method = 'GET'): Parsed {
     pieces: 0,
   }
   const parser = new ResponseParser({
-    onHead(status, headers) {
+    onHead(status, { raw }) {
       if (status < 200) parsed.interim.push(status)
-      else Object.assign(parsed, { status, headers })
+      else Object.assign(parsed, { status, headers: raw })
     },
     // A copy: nothing that the parser holds on to may change what was given out.
     onBody: (bytes) => void body.push(Buffer.from(bytes)),
