@@ -1,0 +1,181 @@
+// Rule set to plan. Works in steps, so that a caller can let go of the event loop in between. Called at load.
+
+import { compileMacro, hasMacro } from './macro.ts'
+import type { Effect, Marker, Phase, Rule, RuleMatcher } from './model.ts'
+import type { CompiledEffect, Group, Link, Plan, RulePlan, Source } from './plan.ts'
+import { PrefilterBuilder } from './prefilter.ts'
+import type { RuleSet } from './rule-set.ts'
+import { type StoreName, storeNames } from './state.ts'
+import { NameTable } from './store.ts'
+import type { Target } from './targets.ts'
+import { pathOf, type TransformNode, TransformTree } from './transform-tree.ts'
+import type { DynamicOperator, Operator, Transformation } from './types.ts'
+import { variablesSettledIn } from './variables.ts'
+
+export interface PlanEnv {
+  readonly transformations: ReadonlyMap<string, Transformation>
+  readonly triggers: ReadonlyMap<string, Uint8Array>
+  operatorOf(rule: Rule): Operator
+  dynamicOperatorOf(rule: Rule): DynamicOperator
+}
+
+const phases: readonly Phase[] = [1, 2, 3, 4, 5]
+
+export class PlanBuilder {
+  readonly #env: PlanEnv
+  readonly #set: RuleSet
+  readonly #tree: TransformTree
+  readonly #prefilter = new PrefilterBuilder()
+  readonly #stores = Object.fromEntries(storeNames.map((name) => [name, new NameTable()])) as Record<StoreName, NameTable>
+  readonly #sources = new Map<string, Source>()
+  readonly #groups = new Map<string, Group>()
+  readonly #indexOf = new Map<Rule, number>()
+  readonly #rules: RulePlan[] = []
+
+  constructor(set: RuleSet, env: PlanEnv) {
+    this.#set = set
+    this.#env = env
+    this.#tree = new TransformTree(env.transformations, env.triggers)
+    for (const item of set.items) if (!isMarker(item)) this.#indexOf.set(item, this.#indexOf.size)
+  }
+
+  /** Yields after each piece of work of a few milliseconds at most. */
+  *build(): Generator<void, Plan> {
+    const byPhase: RulePlan[][] = [[]]
+    const jumps = new Map<Rule, number>()
+    for (const phase of phases) byPhase[phase] = yield* this.#buildPhase(phase, jumps)
+    yield
+    const captureSlots = Array.from({ length: 10 }, (_, group) => this.#stores.TX.slotOf(String(group)))
+    const sources = [...this.#sources.values()]
+    return {
+      settings: this.#set.settings,
+      phases: byPhase,
+      rules: this.#rules.sort((a, b) => a.index - b.index),
+      sources,
+      groups: [...this.#groups.values()],
+      prefilter: this.#prefilter.build(),
+      scanTriggers: this.#tree.scan(),
+      stores: this.#stores,
+      settledIn: [0, ...phases].map((phase) => ({
+        sources: sources.filter(({ variable }) => variable.settled === phase).map(({ index }) => index),
+        variables: variablesSettledIn(phase),
+      })),
+      captureSlots,
+    }
+  }
+
+  *#buildPhase(phase: Phase, jumps: Map<Rule, number>): Generator<void, RulePlan[]> {
+    const rules = this.#set.items.filter((item): item is Rule => !isMarker(item) && item.phase === phase)
+    this.#findJumps(phase, jumps)
+    const plans: RulePlan[] = []
+    for (const rule of rules) {
+      const index = this.#indexOf.get(rule) as number
+      const plan = { index, rule, head: this.#link(rule, index), skipTo: jumps.get(rule) ?? -1 }
+      plans.push(plan)
+      this.#rules.push(plan)
+      yield
+    }
+    return plans
+  }
+
+  /** skipAfter leads to the next marker of that name; without one, and for skip past the end, to the end of the phase. */
+  #findJumps(phase: Phase, jumps: Map<Rule, number>): void {
+    const { items } = this.#set
+    let position = items.filter((item) => !isMarker(item) && item.phase === phase).length
+    const end = position
+    const markers = new Map<string, number>()
+    for (let i = items.length - 1; i >= 0; i--) {
+      const item = items[i] as Rule | Marker
+      if (isMarker(item)) markers.set(item.marker, position)
+      else if (item.phase === phase) {
+        if (item.skipAfter !== null) jumps.set(item, markers.get(item.skipAfter) ?? end)
+        else if (item.skip > 0) jumps.set(item, Math.min(end, position + item.skip))
+        position--
+      }
+    }
+  }
+
+  #link(rule: Rule, ruleIndex: number): Link {
+    const sources = rule.targets?.included.map((target) => this.#source(target)) ?? []
+    const node = this.#tree.node(rule.transformations)
+    const path = rule.multiMatch ? pathOf(node) : null
+    const operation = this.#operation(rule)
+    const hint = operation.negated || sources.some((source) => !source.stable || source.count) ? null : operation.hint
+    return {
+      rule,
+      ruleIndex,
+      sources,
+      excluded: rule.targets?.excluded ?? [],
+      node,
+      path,
+      operator: operation.operator,
+      dynamic: operation.dynamic,
+      negated: operation.negated,
+      bit: hint === null ? -1 : this.#prefilter.add(hint),
+      group: hint === null ? null : this.#group(sources, path ?? [node], rule),
+      effects: rule.effects.map((effect) => this.#effect(effect)),
+      next: rule.chained === null ? null : this.#link(rule.chained, ruleIndex),
+    }
+  }
+
+  #operation(rule: Rule): Pick<Link, 'operator' | 'dynamic' | 'negated'> & Pick<Operator, 'hint'> {
+    const text = rule.operator
+    if (text === null) return { operator: null, dynamic: null, negated: false, hint: null }
+    const { negated } = text
+    if (hasMacro(text.argument)) {
+      const argument = compileMacro(text.argument)
+      return { operator: null, dynamic: { run: this.#env.dynamicOperatorOf(rule), argument }, negated, hint: null }
+    }
+    const operator = this.#env.operatorOf(rule)
+    return { operator, dynamic: null, negated, hint: operator.hint }
+  }
+
+  #source(target: Target): Source {
+    const { variable, selector, count } = target
+    const key = `${count ? '&' : ''}${variable.name}:${selector?.key ?? selector?.source ?? ''}`
+    const known = this.#sources.get(key)
+    if (known !== undefined) return known
+    const named = variable.store !== null && selector !== null && selector.key !== null
+    const source: Source = {
+      index: this.#sources.size,
+      variable,
+      selector,
+      count,
+      stable: variable.settled !== 'volatile',
+      slot: named ? this.#stores[variable.store as StoreName].slotOf(selector.key as string) : -1,
+      name: `${count ? '&' : ''}${variable.name}${selector?.key ? `:${selector.source}` : ''}`,
+    }
+    this.#sources.set(key, source)
+    return source
+  }
+
+  #group(sources: readonly Source[], nodes: readonly TransformNode[], rule: Rule): Group {
+    const chain = rule.transformations.join(',')
+    const key = `${sources.map((source) => source.index).join('|')} ${chain} ${nodes.length}`
+    const known = this.#groups.get(key)
+    if (known !== undefined) return known
+    const group = { index: this.#groups.size, sources, nodes }
+    this.#groups.set(key, group)
+    return group
+  }
+
+  #effect(effect: Effect): CompiledEffect {
+    if (effect.kind === 'setvar') {
+      const slot = effect.name.parts === null ? this.#stores[effect.store].slotOf(effect.name.text) : -1
+      return { kind: 'setvar', effect, slot }
+    }
+    if (effect.kind === 'removeRules') return { kind: 'removeRules', rules: this.#matching(effect.rules) }
+    if (effect.kind !== 'removeTargets') return effect
+    return { kind: 'removeTargets', rules: this.#matching(effect.rules), targets: effect.targets.included }
+  }
+
+  #matching(matches: RuleMatcher): number[] {
+    const found: number[] = []
+    for (const [rule, index] of this.#indexOf) if (matches(rule)) found.push(index)
+    return found
+  }
+}
+
+function isMarker(item: Rule | Marker): item is Marker {
+  return 'marker' in item
+}

@@ -1,0 +1,243 @@
+// Runs the rules of a phase over a transaction: targets, operators, chains, jumps, and what a match does. The hot path.
+
+import { expandMacro, type Macro, type MacroScope } from './macro.ts'
+import type { Controls } from './controls.ts'
+import { applyEffect } from './effect-runner.ts'
+import { type Interruption, interruptionOf, type RuleMatch, toMatch } from './match.ts'
+import type { Link, Plan, RulePlan, Source } from './plan.ts'
+import type { State } from './state.ts'
+import { Entry, Text } from './text.ts'
+import type { Target } from './targets.ts'
+import { type TransformNode, transformValue } from './transform-tree.ts'
+import type { OperatorContext } from './types.ts'
+import { Values } from './values.ts'
+import type { Reading } from './variables.ts'
+
+export interface Budget {
+  /** True when the transaction has used up its time; `work` is the number of characters just looked at. */
+  spend(work: number): boolean
+}
+
+/** Groups captured by the operator at work. */
+class Capture implements OperatorContext {
+  capturing = false
+  readonly groups: (string | undefined)[] = new Array(10)
+
+  capture(group: number, value: string): void {
+    if (group >= 0 && group < 10) this.groups[group] = value
+  }
+}
+
+export class RuleRunner implements MacroScope {
+  readonly matches: RuleMatch[] = []
+  interruption: Interruption | null = null
+  budgetSpent = false
+  readonly plan: Plan
+  readonly state: State
+  readonly controls: Controls
+  readonly #values: Values
+  readonly #capture = new Capture()
+  readonly #budget: Budget
+  readonly #countHit: (rule: number) => void
+  #matchedNow: Entry[] = []
+  #allowUntil = 0
+
+  constructor(plan: Plan, state: State, controls: Controls, budget: Budget, countHit: (rule: number) => void) {
+    this.plan = plan
+    this.state = state
+    this.controls = controls
+    this.#budget = budget
+    this.#countHit = countHit
+    this.#values = new Values(plan, state)
+  }
+
+  /** Stops at the rule that interrupts the transaction; phase 5 runs whatever happened before. */
+  runPhase(phase: number): void {
+    if (this.controls.mode === 'Off' || (phase < 5 && (this.interruption !== null || phase <= this.#allowUntil))) return
+    this.#values.enter(phase)
+    const rules = this.plan.phases[phase] as readonly RulePlan[]
+    let at = 0
+    while (at < rules.length) {
+      const plan = rules[at] as RulePlan
+      at++
+      if (!this.#matchesRule(plan)) continue
+      if (plan.skipTo !== -1) at = plan.skipTo
+      if (this.#act(plan, phase)) return
+    }
+  }
+
+  readFirst(reading: Reading): string {
+    const { variable, key } = reading
+    if (variable.store !== null) return key === null ? '' : (this.state.store(variable.store).get(key) ?? '')
+    const entries = this.#values.ofVariable(variable)
+    const entry = key === null ? entries[0] : entries.find((candidate) => candidate.folded === key)
+    return entry?.text.value ?? ''
+  }
+
+  #matchesRule(plan: RulePlan): boolean {
+    const { head } = plan
+    if (head.bit !== -1 && !this.#values.mayMatch(head.group as NonNullable<Link['group']>, head.bit)) return false
+    if (this.controls.isRemoved(plan.index)) return false
+    for (let link: Link | null = head; link !== null; link = link.next) {
+      if (!this.#matchesLink(link)) return false
+    }
+    return true
+  }
+
+  /** What the whole rule does once every link has matched. True: this phase is over. */
+  #act(plan: RulePlan, phase: number): boolean {
+    const { rule } = plan
+    this.#countHit(plan.index)
+    const enforced = this.controls.mode === 'On'
+    if (rule.severity !== null && rule.severity < this.state.highestSeverity) this.state.highestSeverity = rule.severity
+    if (rule.log || rule.auditLog) this.matches.push(toMatch(rule, this, this.state))
+    if (this.controls.mode === 'Off') return true
+    const { disruption } = rule
+    if (!enforced || disruption.kind === 'pass') return this.budgetSpent
+    if (disruption.kind === 'allow') {
+      this.#allowUntil = disruption.scope === 'all' ? 4 : disruption.scope === 'request' ? 2 : phase
+      return true
+    }
+    this.interruption ??= interruptionOf(rule, this)
+    return true
+  }
+
+  #matchesLink(link: Link): boolean {
+    const { sources } = link
+    if (link.operator === null && link.dynamic === null) {
+      this.#runEffects(link)
+      return true
+    }
+    this.#matchedNow = []
+    const removed = this.controls.removedTargets(link.ruleIndex)
+    for (let i = 0; i < sources.length; i++) {
+      const source = sources[i] as Source
+      if (source.count) this.#testCount(link, source)
+      else if (source.stable) this.#testStable(link, source, removed)
+      else this.#testVolatile(link, source)
+      if (this.budgetSpent) return false
+    }
+    if (this.#matchedNow.length === 0) return false
+    this.state.matched = this.#matchedNow
+    return true
+  }
+
+  #testCount(link: Link, source: Source): void {
+    const { variable, selector, slot } = source
+    let count: number
+    if (slot !== -1) count = this.state.store(variable.store as 'TX').at(slot) === undefined ? 0 : 1
+    else if (source.stable) count = this.#values.of(source).length
+    else {
+      const all = this.#values.ofVariable(variable)
+      count = selector === null ? all.length : all.filter((entry) => selector.matches(entry)).length
+    }
+    this.#testValue(link, source.name, transformValue(String(count), link.node))
+  }
+
+  #testStable(link: Link, source: Source, removed: readonly Target[] | undefined): void {
+    const entries = this.#values.of(source)
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i] as Entry
+      if (link.path !== null) this.#testPath(link, source, entry, removed)
+      else {
+        const text = this.#values.transformed(entry.text, link.node)
+        if (link.bit !== -1 && !this.#values.canMatch(text, link.bit)) continue
+        if (isExcluded(source, entry, link.excluded) || (removed && isExcluded(source, entry, removed))) continue
+        this.#testText(link, source, entry, text)
+      }
+      if (this.budgetSpent) return
+    }
+  }
+
+  /** multiMatch: the value as it came and after every transformation that changed it. */
+  #testPath(link: Link, source: Source, entry: Entry, removed: readonly Target[] | undefined): void {
+    if (isExcluded(source, entry, link.excluded) || (removed && isExcluded(source, entry, removed))) return
+    let last: Text | null = null
+    for (const node of link.path as readonly TransformNode[]) {
+      const text = this.#values.transformed(entry.text, node)
+      if (text === last) continue
+      last = text
+      if (link.bit !== -1 && !this.#values.canMatch(text, link.bit)) continue
+      this.#testText(link, source, entry, text)
+      if (this.budgetSpent) return
+    }
+  }
+
+  #testText(link: Link, source: Source, entry: Entry, text: Text): void {
+    if (!this.#evaluate(link, text.value)) return
+    this.#onMatch(link, entry.key === '' ? source.variable.name : `${source.variable.name}:${entry.key}`, text)
+  }
+
+  #testVolatile(link: Link, source: Source): void {
+    const { variable, selector, slot } = source
+    if (slot !== -1) {
+      const value = this.state.store(variable.store as 'TX').at(slot)
+      if (value !== undefined) this.#testValue(link, source.name, transformValue(value, link.node))
+      return
+    }
+    const plain = variable.name.startsWith('MATCHED_')
+    for (const entry of variable.read(this.state)) {
+      if (selector !== null && !selector.matches(entry)) continue
+      if (isExcluded(source, entry, link.excluded)) continue
+      const name = entry.key === '' ? variable.name : plain ? entry.key : `${variable.name}:${entry.key}`
+      this.#testValue(link, name, transformValue(entry.text.value, link.node))
+    }
+  }
+
+  #testValue(link: Link, name: string, value: string): void {
+    if (this.#evaluate(link, value)) this.#onMatch(link, name, new Text(value))
+  }
+
+  #evaluate(link: Link, value: string): boolean {
+    if (this.#budget.spend(value.length)) {
+      this.budgetSpent = true
+      return false
+    }
+    const capture = this.#capture
+    capture.capturing = link.rule.capture
+    const found =
+      link.operator !== null
+        ? link.operator.evaluate(value, capture)
+        : (link.dynamic as NonNullable<Link['dynamic']>).run(value, this.#argument(link), capture)
+    return found !== link.negated
+  }
+
+  #argument(link: Link): string {
+    return expandMacro((link.dynamic as NonNullable<Link['dynamic']>).argument, this)
+  }
+
+  #onMatch(link: Link, name: string, text: Text): void {
+    const { state } = this
+    state.matchedVariable = text.value
+    state.matchedVariableName = name
+    this.#matchedNow.push(new Entry(name, text))
+    if (link.rule.capture) this.#keepCaptures()
+    this.#runEffects(link)
+  }
+
+  #keepCaptures(): void {
+    const { groups } = this.#capture
+    const slots = this.plan.captureSlots
+    for (let group = 0; group < 10; group++) {
+      this.state.tx.setAt(slots[group] as number, groups[group])
+      groups[group] = undefined
+    }
+  }
+
+  #runEffects(link: Link): void {
+    const { effects } = link
+    for (let i = 0; i < effects.length; i++) applyEffect(effects[i] as Link['effects'][number], this)
+  }
+
+  expand(macro: Macro): string {
+    return expandMacro(macro, this)
+  }
+}
+
+function isExcluded(source: Source, entry: Entry, excluded: readonly Target[]): boolean {
+  for (let i = 0; i < excluded.length; i++) {
+    const target = excluded[i] as Target
+    if (target.variable === source.variable && (target.selector === null || target.selector.matches(entry))) return true
+  }
+  return false
+}

@@ -1,0 +1,96 @@
+// What a transaction knows about its request and response: plain facts, filled phase by phase, read by `variables.ts`.
+
+import { type NameTable, Store } from './store.ts'
+import type { Entry } from './text.ts'
+import type { MultipartBody, Pair, XmlBody } from './types.ts'
+
+/** Collections that rules write. They live as long as the transaction: nothing is kept between two requests. */
+export const storeNames = ['TX', 'IP', 'GLOBAL', 'SESSION', 'USER', 'RESOURCE', 'ENV'] as const
+export type StoreName = (typeof storeNames)[number]
+
+export type StoreTables = Readonly<Record<StoreName, NameTable>>
+
+export class State {
+  readonly startedMs: number
+  readonly uniqueId: string
+  readonly nowMs: () => number
+  remoteAddress = ''
+  remotePort = 0
+  serverAddress = ''
+  serverPort = 0
+  serverName = ''
+
+  method = ''
+  /** As sent, with scheme and host where the client sent them. */
+  uriRaw = ''
+  /** Without scheme and host. */
+  uri = ''
+  /** Percent-decoded path. */
+  fileName = ''
+  query = ''
+  protocol = ''
+  requestHeaders: readonly Entry[] = []
+  cookies: readonly Entry[] = []
+  argsGet: readonly Entry[] = []
+
+  bodyProcessor = ''
+  forceRequestBody = false
+  requestBody = ''
+  requestBodyLength = 0
+  requestBodyError: string | null = null
+  urlEncodedError = false
+  requestBodyTruncated = false
+  argsPost: readonly Entry[] = []
+  multipart: MultipartBody | null = null
+  xml: XmlBody | null = null
+
+  responseStatus = 0
+  responseProtocol = ''
+  responseHeaders: readonly Entry[] = []
+  responseBody = ''
+  responseBodyTruncated = false
+
+  sessionId = ''
+  userId = ''
+  webAppId = ''
+  highestSeverity = 255
+  matchedVariable = ''
+  matchedVariableName = ''
+  /** Of the rule that matched last: keys are whole names (ARGS:q). */
+  matched: Entry[] = []
+
+  readonly #tables: StoreTables
+  readonly tx: Store
+  readonly #stores: (Store | null)[] = storeNames.map(() => null)
+
+  constructor(tables: StoreTables, uniqueId: string, nowMs: () => number) {
+    this.#tables = tables
+    this.uniqueId = uniqueId
+    this.nowMs = nowMs
+    this.startedMs = nowMs()
+    this.tx = new Store(tables.TX)
+  }
+
+  store(name: StoreName): Store {
+    if (name === 'TX') return this.tx
+    const at = storeNames.indexOf(name)
+    const known = this.#stores[at]
+    if (known) return known
+    const made = new Store(this.#tables[name])
+    this.#stores[at] = made
+    return made
+  }
+
+  /** The first header of that name, which must be in lower case. */
+  requestHeader(name: string): string | null {
+    return this.requestHeaders.find((entry) => entry.folded === name)?.text.value ?? null
+  }
+
+  responseHeader(name: string): string | null {
+    return this.responseHeaders.find((entry) => entry.folded === name)?.text.value ?? null
+  }
+
+  headerPairs(headers: readonly Entry[]): Pair[] {
+    return headers.map((entry) => [entry.key, entry.text.value] as const)
+  }
+}
