@@ -27,7 +27,8 @@ function actionEnd(text: string, start: number): number {
     else if (text[at] === "'") quoted = !quoted
     else if (text[at] === ',' && !quoted) break
   }
-  if (quoted) throw new Error(`a quote is not closed in the actions at "${text.slice(start).trim().slice(0, 60)}"`)
+  if (quoted)
+    throw new Error(`a quote is not closed in the actions at "${text.slice(start).trim().slice(0, 60)}"`)
   return Math.min(at, text.length)
 }
 

@@ -215,7 +215,9 @@ function parseStatus(value: string): number {
 
 /** Nothing outlives the transaction, so that there is nothing to expire; the text has to be right nevertheless. */
 function checkExpiry(value: string): void {
-  if (!/^[A-Za-z]+[.:][^=]+=\d+$/.test(value)) throw new Error(`"${value}" is not of the form ip.name=seconds`)
+  const match = /^[A-Za-z]+[.:][^=]+=(.+)$/.exec(value)
+  if (match === null) throw new Error(`"${value}" is not of the form ip.name=seconds`)
+  if (compileMacro(match[1] as string).parts === null) parseCount(match[1] as string)
 }
 
 function addTransformation(draft: RuleDraft, value: string, env: ActionEnv): void {

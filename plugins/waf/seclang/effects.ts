@@ -13,7 +13,11 @@ export function parseSetVariable(text: string): SetVariable {
   const full = (unset ? text.slice(1) : equals === -1 ? text : text.slice(0, equals)).trim()
   const dot = full.search(/[.:]/)
   if (dot === -1) throw new Error(`setvar:${text} names no collection; write setvar:tx.name=value`)
-  const target = { kind: 'setvar' as const, store: parseStore(full.slice(0, dot)), name: compileMacro(full.slice(dot + 1)) }
+  const target = {
+    kind: 'setvar' as const,
+    store: parseStore(full.slice(0, dot)),
+    name: compileMacro(full.slice(dot + 1)),
+  }
   if (unset) return { ...target, value: null, operation: 'set' }
   if (equals === -1) return { ...target, value: compileMacro('1'), operation: 'set' }
   const value = text.slice(equals + 1)
@@ -42,7 +46,8 @@ export function parseControl(text: string, compile: PatternCompiler): Effect {
   const name = (equals === -1 ? text : text.slice(0, equals)).trim().toLowerCase()
   const value = equals === -1 ? '' : text.slice(equals + 1).trim()
   const parse = controls[name]
-  if (parse === undefined) throw new Error(`ctl:${name} is not supported; ${Object.keys(controls).join(', ')} are`)
+  if (parse === undefined)
+    throw new Error(`ctl:${name} is not supported; ${Object.keys(controls).join(', ')} are`)
   return parse(value, compile)
 }
 
@@ -77,7 +82,8 @@ function parseProcessor(value: string): string {
 function parseAuditParts(value: string): Effect {
   const sign = value[0]
   const parts = (sign === '+' || sign === '-' ? value.slice(1) : value).toUpperCase()
-  if (!/^[A-KZ]+$/.test(parts)) throw new Error(`ctl:auditLogParts=${value} holds other letters than A to K and Z`)
+  if (!/^[A-KZ]+$/.test(parts))
+    throw new Error(`ctl:auditLogParts=${value} holds other letters than A to K and Z`)
   return { kind: 'auditParts', operation: sign === '+' ? 'add' : sign === '-' ? 'remove' : 'set', parts }
 }
 

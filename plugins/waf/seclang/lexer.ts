@@ -14,7 +14,11 @@ export function readDirectives(text: string, file: string, problems: SecLangProb
   for (const { content, line } of joinLines(text)) {
     const words = splitWords(content)
     if (words === null) {
-      problems.push({ file, line, message: 'a quoted word is not closed; end it with the quote it began with' })
+      problems.push({
+        file,
+        line,
+        message: 'a quoted word is not closed; end it with the quote it began with',
+      })
       continue
     }
     const [name, ...rest] = words

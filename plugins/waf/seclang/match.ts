@@ -63,7 +63,13 @@ export function interruptionOf(rule: Rule, scope: MacroScope): Interruption {
   const redirect = disruption.kind === 'redirect'
   const action = redirect ? 'redirect' : disruption.kind === 'drop' ? 'drop' : 'deny'
   const status = redirect && !isRedirect(rule.status) ? 302 : rule.status
-  return { action, status, ruleId: rule.id, cause: 'rule', location: redirect ? expandMacro(disruption.location, scope) : '' }
+  return {
+    action,
+    status,
+    ruleId: rule.id,
+    cause: 'rule',
+    location: redirect ? expandMacro(disruption.location, scope) : '',
+  }
 }
 
 function isRedirect(status: number): boolean {

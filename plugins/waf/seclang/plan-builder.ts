@@ -26,7 +26,10 @@ export class PlanBuilder {
   readonly #set: RuleSet
   readonly #tree: TransformTree
   readonly #prefilter = new PrefilterBuilder()
-  readonly #stores = Object.fromEntries(storeNames.map((name) => [name, new NameTable()])) as Record<StoreName, NameTable>
+  readonly #stores = Object.fromEntries(storeNames.map((name) => [name, new NameTable()])) as Record<
+    StoreName,
+    NameTable
+  >
   readonly #sources = new Map<string, Source>()
   readonly #groups = new Map<string, Group>()
   readonly #indexOf = new Map<Rule, number>()
@@ -100,7 +103,8 @@ export class PlanBuilder {
     const node = this.#tree.node(rule.transformations)
     const path = rule.multiMatch ? pathOf(node) : null
     const operation = this.#operation(rule)
-    const hint = operation.negated || sources.some((source) => !source.stable || source.count) ? null : operation.hint
+    const hint =
+      operation.negated || sources.some((source) => !source.stable || source.count) ? null : operation.hint
     return {
       rule,
       ruleIndex,
@@ -124,7 +128,12 @@ export class PlanBuilder {
     const { negated } = text
     if (hasMacro(text.argument)) {
       const argument = compileMacro(text.argument)
-      return { operator: null, dynamic: { run: this.#env.dynamicOperatorOf(rule), argument }, negated, hint: null }
+      return {
+        operator: null,
+        dynamic: { run: this.#env.dynamicOperatorOf(rule), argument },
+        negated,
+        hint: null,
+      }
     }
     const operator = this.#env.operatorOf(rule)
     return { operator, dynamic: null, negated, hint: operator.hint }

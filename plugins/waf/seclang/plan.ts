@@ -80,7 +80,10 @@ export interface Plan {
   readonly scanTriggers: (text: Text) => number
   readonly stores: StoreTables
   /** Sources and variables that change when the phase begins. */
-  readonly settledIn: readonly { readonly sources: readonly number[]; readonly variables: readonly number[] }[]
+  readonly settledIn: readonly {
+    readonly sources: readonly number[]
+    readonly variables: readonly number[]
+  }[]
   /** TX slots of the captured groups 0 to 9. */
   readonly captureSlots: readonly number[]
 }

@@ -110,7 +110,8 @@ export class Prefilter {
     const allowed = new Int32Array(this.words).fill(-1)
     for (const [index, needing] of this.#needing.entries()) {
       const met = ((index < 25 ? low : high) >>> (index % 25)) & 1
-      if (met === 0) for (let i = 0; i < allowed.length; i++) allowed[i] = (allowed[i] as number) & ~(needing[i] as number)
+      if (met === 0)
+        for (let i = 0; i < allowed.length; i++) allowed[i] = (allowed[i] as number) & ~(needing[i] as number)
     }
     const row = { allowed, free: allowed.map((word, i) => word & (this.#free[i] as number)) }
     if (this.#rows.size >= rowCacheLimit) this.#rows.clear()

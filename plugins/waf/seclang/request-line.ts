@@ -6,7 +6,10 @@ import type { Settings } from './settings.ts'
 import type { State } from './state.ts'
 import { type Entry, entryOf } from './text.ts'
 
-export function readRequestLine(state: State, settings: Pick<Settings, 'argumentsLimit' | 'argumentSeparator'>): void {
+export function readRequestLine(
+  state: State,
+  settings: Pick<Settings, 'argumentsLimit' | 'argumentSeparator'>,
+): void {
   state.uri = withoutAuthority(state.uriRaw)
   const mark = state.uri.indexOf('?')
   const path = mark === -1 ? state.uri : state.uri.slice(0, mark)

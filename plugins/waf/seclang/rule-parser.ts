@@ -76,7 +76,12 @@ export function toRule(links: readonly Link[], env: RuleEnv): Rule {
   for (let i = links.length - 1; i >= 0; i--) {
     const link = links[i] as Link
     if (i > 0) checkLink(link.draft)
-    rule = build(link, head.draft.id, { phase, defaults: env.defaultsOf(phase), chained: rule, isHead: i === 0 })
+    rule = build(link, head.draft.id, {
+      phase,
+      defaults: env.defaultsOf(phase),
+      chained: rule,
+      isHead: i === 0,
+    })
   }
   return rule as Rule
 }
@@ -86,7 +91,8 @@ function checkLink(draft: RuleDraft): void {
   if (draft.id !== 0) throw new Error('only the first rule of a chain has an id')
   if (draft.phase !== null) throw new Error('only the first rule of a chain has a phase')
   if (draft.skip !== 0 || draft.skipAfter !== null) throw new Error('only the first rule of a chain may skip')
-  if (draft.disruption !== null) throw new Error('only the first rule of a chain may deny, pass, block or allow')
+  if (draft.disruption !== null)
+    throw new Error('only the first rule of a chain may deny, pass, block or allow')
 }
 
 interface Around {
@@ -135,11 +141,21 @@ export function parseDefaults(text: string, env: ActionEnv): readonly [Phase, De
   for (const action of splitActions(text)) applyAction(draft, action, env)
   if (draft.phase === null) throw new Error('SecDefaultAction needs a phase')
   if (draft.disruption === null) throw new Error('SecDefaultAction needs pass, deny, drop, allow or redirect')
-  if (draft.disruption === 'block') throw new Error('SecDefaultAction says what block means: it cannot be block itself')
-  if (draft.id !== 0 || draft.chain || draft.skip !== 0 || draft.skipAfter !== null || draft.effects.length > 0) {
+  if (draft.disruption === 'block')
+    throw new Error('SecDefaultAction says what block means: it cannot be block itself')
+  if (
+    draft.id !== 0 ||
+    draft.chain ||
+    draft.skip !== 0 ||
+    draft.skipAfter !== null ||
+    draft.effects.length > 0
+  ) {
     throw new Error('SecDefaultAction takes no id, chain, skip, setvar or ctl')
   }
   const { disruption, transformations, status } = draft
   const log = draft.log ?? true
-  return [draft.phase, { log, auditLog: draft.auditLog ?? log, disruption, status: status ?? 403, transformations }]
+  return [
+    draft.phase,
+    { log, auditLog: draft.auditLog ?? log, disruption, status: status ?? 403, transformations },
+  ]
 }

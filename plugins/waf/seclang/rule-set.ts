@@ -4,7 +4,15 @@ import { type Directive, readDirectives } from './lexer.ts'
 import type { Marker, Phase, Rule, RuleMatcher } from './model.ts'
 import { messageOf, type Place, type SecLangProblem } from './problem.ts'
 import { matchId, matchMessage, matchTag } from './rule-matcher.ts'
-import { builtInDefaults, type DefaultActions, type Link, parseDefaults, parseLink, type RuleEnv, toRule } from './rule-parser.ts'
+import {
+  builtInDefaults,
+  type DefaultActions,
+  type Link,
+  parseDefaults,
+  parseLink,
+  type RuleEnv,
+  toRule,
+} from './rule-parser.ts'
 import { updateActions, updateTargets } from './rule-updates.ts'
 import { createSettings, notedDirectives, type Settings, settingDirectives } from './settings.ts'
 
@@ -40,6 +48,7 @@ export class RuleSetParser {
   readonly #ids = new Map<number, Place>()
   #items: (Rule | Marker)[] = []
   #chain: Link[] = []
+  #skipChain = false
 
   constructor(env: RuleSetEnv) {
     this.#env = env
@@ -98,7 +107,7 @@ export class RuleSetParser {
     } catch (error) {
       // The rest of a chain with a broken link would be read as rules without ids: one cause, one problem.
       this.#chain = []
-      this.#skipChain = /[,"\s]chain\s*(?:,|$)/.test(directive.words.at(-1) ?? '')
+      this.#skipChain = /(?:^|[,\s])chain\s*(?:,|$)/.test(directive.words.at(-1) ?? '')
       throw error
     }
     if (this.#skipChain) {
@@ -114,8 +123,6 @@ export class RuleSetParser {
     this.#items.push(rule)
   }
 
-  #skipChain = false
-
   #ruleEnv(directive: Directive): RuleEnv {
     return {
       ...this.#env,
@@ -128,7 +135,8 @@ export class RuleSetParser {
 
   #checkId(rule: Rule): void {
     const earlier = this.#ids.get(rule.id)
-    if (earlier !== undefined) throw new Error(`rule ${rule.id} is there already: ${earlier.file}:${earlier.line}`)
+    if (earlier !== undefined)
+      throw new Error(`rule ${rule.id} is there already: ${earlier.file}:${earlier.line}`)
     this.#ids.set(rule.id, rule)
     const note = rule.effects.length > 0 ? persistentStore(rule) : null
     if (note !== null) this.#note(rule, note)
@@ -159,7 +167,8 @@ export class RuleSetParser {
     else if (name === 'secruleremovebymsg') this.#remove(matchMessage(first, compile))
     else if (name === 'secruleupdatetargetbyid') this.#updateTargets(matchId(first), second, third)
     else if (name === 'secruleupdatetargetbytag') this.#updateTargets(matchTag(first, compile), second, third)
-    else if (name === 'secruleupdatetargetbymsg') this.#updateTargets(matchMessage(first, compile), second, third)
+    else if (name === 'secruleupdatetargetbymsg')
+      this.#updateTargets(matchMessage(first, compile), second, third)
     else if (name === 'secruleupdateactionbyid') this.#updateActions(first, second, { file, line })
     else throw new Error(`${directive.name} is no directive of this engine`)
   }

@@ -10,7 +10,12 @@ import { type PatternCompiler, parseTargets, type Target } from './targets.ts'
  * Adds `text` to the rule's targets, or puts it in the place of the target `replaced`. Exclusions reach every link of
  * a chain: who excludes ARGS:q from a rule means the whole rule.
  */
-export function updateTargets(rule: Rule, text: string, replaced: string | null, compile: PatternCompiler): Rule {
+export function updateTargets(
+  rule: Rule,
+  text: string,
+  replaced: string | null,
+  compile: PatternCompiler,
+): Rule {
   if (text === '') throw new Error('no target is given')
   const change = parseTargets(text, compile)
   const { targets } = rule
@@ -45,7 +50,8 @@ export function updateActions(rule: Rule, text: string, env: UpdateEnv): Rule {
   const draft = createDraft()
   for (const action of splitActions(text)) applyAction(draft, action, env)
   if (draft.id !== 0 && draft.id !== rule.id) throw new Error('an update cannot change the id of a rule')
-  if (draft.phase !== null || draft.chain) throw new Error('an update cannot change the phase or the chain of a rule')
+  if (draft.phase !== null || draft.chain)
+    throw new Error('an update cannot change the phase or the chain of a rule')
   const disruption = draft.disruption === 'block' ? env.defaultsOf(rule.phase).disruption : draft.disruption
   return {
     ...rule,

@@ -1,13 +1,13 @@
 // Runs the rules of a phase over a transaction: targets, operators, chains, jumps, and what a match does. The hot path.
 
-import { expandMacro, type Macro, type MacroScope } from './macro.ts'
 import type { Controls } from './controls.ts'
 import { applyEffect } from './effect-runner.ts'
+import { expandMacro, type Macro, type MacroScope } from './macro.ts'
 import { type Interruption, interruptionOf, type RuleMatch, toMatch } from './match.ts'
 import type { Link, Plan, RulePlan, Source } from './plan.ts'
 import type { State } from './state.ts'
-import { Entry, Text } from './text.ts'
 import type { Target } from './targets.ts'
+import { Entry, Text } from './text.ts'
 import { type TransformNode, transformValue } from './transform-tree.ts'
 import type { OperatorContext } from './types.ts'
 import { Values } from './values.ts'
@@ -42,7 +42,13 @@ export class RuleRunner implements MacroScope {
   #matchedNow: Entry[] = []
   #allowUntil = 0
 
-  constructor(plan: Plan, state: State, controls: Controls, budget: Budget, countHit: (rule: number) => void) {
+  constructor(
+    plan: Plan,
+    state: State,
+    controls: Controls,
+    budget: Budget,
+    countHit: (rule: number) => void,
+  ) {
     this.plan = plan
     this.state = state
     this.controls = controls
@@ -53,7 +59,11 @@ export class RuleRunner implements MacroScope {
 
   /** Stops at the rule that interrupts the transaction; phase 5 runs whatever happened before. */
   runPhase(phase: number): void {
-    if (this.controls.mode === 'Off' || (phase < 5 && (this.interruption !== null || phase <= this.#allowUntil))) return
+    if (
+      this.controls.mode === 'Off' ||
+      (phase < 5 && (this.interruption !== null || phase <= this.#allowUntil))
+    )
+      return
     this.#values.enter(phase)
     const rules = this.plan.phases[phase] as readonly RulePlan[]
     let at = 0
@@ -76,8 +86,10 @@ export class RuleRunner implements MacroScope {
 
   #matchesRule(plan: RulePlan): boolean {
     const { head } = plan
-    if (head.bit !== -1 && !this.#values.mayMatch(head.group as NonNullable<Link['group']>, head.bit)) return false
+    if (head.bit !== -1 && !this.#values.mayMatch(head.group as NonNullable<Link['group']>, head.bit))
+      return false
     if (this.controls.isRemoved(plan.index)) return false
+    this.state.rule = plan.rule
     for (let link: Link | null = head; link !== null; link = link.next) {
       if (!this.#matchesLink(link)) return false
     }
@@ -89,7 +101,8 @@ export class RuleRunner implements MacroScope {
     const { rule } = plan
     this.#countHit(plan.index)
     const enforced = this.controls.mode === 'On'
-    if (rule.severity !== null && rule.severity < this.state.highestSeverity) this.state.highestSeverity = rule.severity
+    if (rule.severity !== null && rule.severity < this.state.highestSeverity)
+      this.state.highestSeverity = rule.severity
     if (rule.log || rule.auditLog) this.matches.push(toMatch(rule, this, this.state))
     if (this.controls.mode === 'Off') return true
     const { disruption } = rule
@@ -142,7 +155,8 @@ export class RuleRunner implements MacroScope {
       else {
         const text = this.#values.transformed(entry.text, link.node)
         if (link.bit !== -1 && !this.#values.canMatch(text, link.bit)) continue
-        if (isExcluded(source, entry, link.excluded) || (removed && isExcluded(source, entry, removed))) continue
+        if (isExcluded(source, entry, link.excluded) || (removed && isExcluded(source, entry, removed)))
+          continue
         this.#testText(link, source, entry, text)
       }
       if (this.budgetSpent) return
@@ -165,7 +179,11 @@ export class RuleRunner implements MacroScope {
 
   #testText(link: Link, source: Source, entry: Entry, text: Text): void {
     if (!this.#evaluate(link, text.value)) return
-    this.#onMatch(link, entry.key === '' ? source.variable.name : `${source.variable.name}:${entry.key}`, text)
+    this.#onMatch(
+      link,
+      entry.key === '' ? source.variable.name : `${source.variable.name}:${entry.key}`,
+      text,
+    )
   }
 
   #testVolatile(link: Link, source: Source): void {
@@ -237,7 +255,8 @@ export class RuleRunner implements MacroScope {
 function isExcluded(source: Source, entry: Entry, excluded: readonly Target[]): boolean {
   for (let i = 0; i < excluded.length; i++) {
     const target = excluded[i] as Target
-    if (target.variable === source.variable && (target.selector === null || target.selector.matches(entry))) return true
+    if (target.variable === source.variable && (target.selector === null || target.selector.matches(entry)))
+      return true
   }
   return false
 }

@@ -1,8 +1,9 @@
 // What a transaction knows about its request and response: plain facts, filled phase by phase, read by `variables.ts`.
 
+import type { Rule } from './model.ts'
 import { type NameTable, Store } from './store.ts'
 import type { Entry } from './text.ts'
-import type { MultipartBody, Pair, XmlBody } from './types.ts'
+import type { MultipartBody, XmlBody } from './types.ts'
 
 /** Collections that rules write. They live as long as the transaction: nothing is kept between two requests. */
 export const storeNames = ['TX', 'IP', 'GLOBAL', 'SESSION', 'USER', 'RESOURCE', 'ENV'] as const
@@ -54,6 +55,8 @@ export class State {
   userId = ''
   webAppId = ''
   highestSeverity = 255
+  /** The rule at work, for RULE. */
+  rule: Rule | null = null
   matchedVariable = ''
   matchedVariableName = ''
   /** Of the rule that matched last: keys are whole names (ARGS:q). */
@@ -88,9 +91,5 @@ export class State {
 
   responseHeader(name: string): string | null {
     return this.responseHeaders.find((entry) => entry.folded === name)?.text.value ?? null
-  }
-
-  headerPairs(headers: readonly Entry[]): Pair[] {
-    return headers.map((entry) => [entry.key, entry.text.value] as const)
   }
 }

@@ -84,7 +84,8 @@ function parseTarget(part: string, compile: PatternCompiler): Target {
   const variable = findVariable(name)
   if (variable === undefined) throw new Error(`"${name}" is no variable of this engine`)
   if (colon === -1) return { variable, selector: null, count }
-  if (!variable.keyed) throw new Error(`${variable.name} has no members: write it without "${body.slice(colon)}"`)
+  if (!variable.keyed)
+    throw new Error(`${variable.name} has no members: write it without "${body.slice(colon)}"`)
   return { variable, selector: parseSelector(variable, unquoted(body.slice(colon + 1)), compile), count }
 }
 
@@ -94,7 +95,9 @@ function unquoted(text: string): string {
 
 function parseSelector(variable: Variable, source: string, compile: PatternCompiler): Selector {
   if (variable.name === 'XML' && !xmlPaths.includes(source)) {
-    throw new Error(`XML:${source} is not supported: ${xmlPaths.map((path) => `XML:${path}`).join(' and ')} are`)
+    throw new Error(
+      `XML:${source} is not supported: ${xmlPaths.map((path) => `XML:${path}`).join(' and ')} are`,
+    )
   }
   if (variable.name !== 'XML' && source.length > 1 && source.startsWith('/') && source.endsWith('/')) {
     const matches = compile(source.slice(1, -1).replaceAll('\\/', '/'))

@@ -132,7 +132,9 @@ export class Transaction {
 
   /** How much of the request body phase 2 wants to see; 0: none. */
   get requestBodyLimitBytes(): number {
-    return this.#wantsNothing() || !this.#controls.requestBodyAccess ? 0 : this.#controls.requestBodyLimitBytes
+    return this.#wantsNothing() || !this.#controls.requestBodyAccess
+      ? 0
+      : this.#controls.requestBodyLimitBytes
   }
 
   /** Phase 2. `truncated`: there was more than is given here. */
@@ -145,12 +147,17 @@ export class Transaction {
     if (state.requestBodyTruncated && this.#plan.settings.requestBodyLimitAction === 'Reject') {
       if (this.#controls.mode === 'On') return this.#interrupt('body-limit', 413)
     }
-    if (this.#controls.requestBodyAccess && seen.length > 0) readBody(state, latin1(seen), this.#plan.settings)
+    if (this.#controls.requestBodyAccess && seen.length > 0)
+      readBody(state, latin1(seen), this.#plan.settings)
     return this.#run(2)
   }
 
   /** Phase 3. */
-  processResponseHeaders(status: number, headers: readonly Pair[], protocol = 'HTTP/1.1'): Interruption | null {
+  processResponseHeaders(
+    status: number,
+    headers: readonly Pair[],
+    protocol = 'HTTP/1.1',
+  ): Interruption | null {
     const state = this.#state
     state.responseStatus = status
     state.responseProtocol = protocol
@@ -185,7 +192,8 @@ export class Transaction {
   }
 
   #run(phase: number): Interruption | null {
-    if (phase <= this.#phase) throw new Error(`phase ${phase} after phase ${this.#phase}: each runs once, in order`)
+    if (phase <= this.#phase)
+      throw new Error(`phase ${phase} after phase ${this.#phase}: each runs once, in order`)
     this.#phase = phase
     if (this.budgetSpent && phase < 5) return this.interruption
     this.#budget.resume()

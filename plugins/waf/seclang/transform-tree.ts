@@ -75,7 +75,8 @@ export class TransformTree {
     const triggers = this.#triggers.get(name)
     if (triggers !== undefined && index < ownBits) {
       for (let char = 0; char < 256; char++) {
-        if (triggers[char] === 1) this.#triggersOfChar[char] = (this.#triggersOfChar[char] as number) | (1 << index)
+        if (triggers[char] === 1)
+          this.#triggersOfChar[char] = (this.#triggersOfChar[char] as number) | (1 << index)
       }
     }
     return index

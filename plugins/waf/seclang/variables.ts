@@ -123,6 +123,7 @@ const collections: Readonly<Record<string, { settled: Settled; read: CollectionR
   XML: { settled: 2, read: xmlEntries },
   MATCHED_VARS: { settled: 'volatile', read: (s) => s.matched },
   MATCHED_VARS_NAMES: { settled: 'volatile', read: (s) => namesOf(s.matched) },
+  RULE: { settled: 'volatile', read: ruleEntries },
   GEO: { settled: 1, read: () => [] },
 }
 
@@ -133,6 +134,19 @@ function xmlEntries(state: State): Entry[] {
   if (state.xml === null) return []
   const texts = state.xml.texts.map((text) => entryOf('/*', text))
   return texts.concat(state.xml.attributes.map((value) => entryOf('//@*', value)))
+}
+
+function ruleEntries({ rule }: State): Entry[] {
+  if (rule === null) return []
+  const severity = rule.severity === null ? '' : String(rule.severity)
+  return [
+    entryOf('id', String(rule.id)),
+    entryOf('msg', rule.message?.text ?? ''),
+    entryOf('logdata', rule.logData?.text ?? ''),
+    entryOf('severity', severity),
+    entryOf('phase', String(rule.phase)),
+    entryOf('ver', rule.version),
+  ]
 }
 
 function allArgs(state: State): readonly Entry[] {
@@ -201,5 +215,7 @@ function buildTable(): Map<string, Variable> {
 }
 
 export function variablesSettledIn(phase: number): number[] {
-  return [...variables.values()].filter((variable) => variable.settled === phase).map((variable) => variable.id)
+  return [...variables.values()]
+    .filter((variable) => variable.settled === phase)
+    .map((variable) => variable.id)
 }

@@ -2,8 +2,8 @@
 
 import type { Exclusions } from './controls.ts'
 import type { Rule } from './model.ts'
-import { createDynamicOperator } from './operators/create.ts'
 import { OperatorTable } from './operator-table.ts'
+import { createDynamicOperator } from './operators/create.ts'
 import type { Plan } from './plan.ts'
 import { PlanBuilder } from './plan-builder.ts'
 import { SecLangError, type SecLangProblem } from './problem.ts'
@@ -70,7 +70,9 @@ export class Waf {
         ...text.ruleIds.map((ids) => matchId(ids)),
         ...text.tags.map((tag) => matchTag(tag, this.#operators.compilePattern)),
       ]
-      const excluded = text.targets.flatMap((target) => parseTargets(target, this.#operators.compilePattern).included)
+      const excluded = text.targets.flatMap(
+        (target) => parseTargets(target, this.#operators.compilePattern).included,
+      )
       for (const { rule, index } of this.plan.rules) {
         if (matchers.length > 0 && !matchers.some((matches) => matches(rule))) continue
         if (excluded.length === 0) removed[index] = 1

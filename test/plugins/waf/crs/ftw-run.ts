@@ -37,7 +37,12 @@ export function runTest(waf: Waf, test: FtwTest): Verdict {
 
 export function inspect(waf: Waf, request: WireRequest): readonly RuleMatch[] {
   const transaction = waf.createTransaction({ uniqueId: 'regression' })
-  transaction.processConnection({ clientAddress: '127.0.0.1', clientPort: 40000, serverAddress: '127.0.0.1', serverPort: 80 })
+  transaction.processConnection({
+    clientAddress: '127.0.0.1',
+    clientPort: 40000,
+    serverAddress: '127.0.0.1',
+    serverPort: 80,
+  })
   transaction.processUri(request.method, request.uri, request.protocol)
   transaction.processRequestHeaders(request.headers)
   transaction.processRequestBody(Buffer.from(request.body, 'latin1'))
@@ -64,16 +69,22 @@ interface Reflection {
 /** The upstream of the tests: POST /reflect answers as its JSON body asks, everything else gets an empty 200. */
 function respond(request: WireRequest): Response {
   const path = request.uri.split('?')[0] as string
-  if (request.method !== 'POST' || !/^\/reflect(?:\/|$)/.test(path)) return { status: 200, headers: [], body: '' }
+  if (request.method !== 'POST' || !/^\/reflect(?:\/|$)/.test(path))
+    return { status: 200, headers: [], body: '' }
   let asked: Reflection
   try {
     asked = JSON.parse(Buffer.from(request.body, 'latin1').toString('utf8')) as Reflection
   } catch {
-    return { status: 400, headers: [['Content-Type', 'text/plain; charset=utf-8']], body: 'Invalid JSON in request body' }
+    return {
+      status: 400,
+      headers: [['Content-Type', 'text/plain; charset=utf-8']],
+      body: 'Invalid JSON in request body',
+    }
   }
   const body = asked.body || Buffer.from(asked.encodedBody ?? '', 'base64').toString('utf8')
   const headers = Object.entries(asked.headers ?? {})
-  if (!headers.some(([name]) => name.toLowerCase() === 'content-type')) headers.push(['Content-Type', sniff(body)])
+  if (!headers.some(([name]) => name.toLowerCase() === 'content-type'))
+    headers.push(['Content-Type', sniff(body)])
   return { status: asked.status ?? 200, headers, body }
 }
 
@@ -96,10 +107,16 @@ function judge(request: WireRequest, matches: readonly RuleMatch[], output: FtwO
   const extra = (log.no_expect_ids ?? []).filter((id) => matched.includes(id))
   if (extra.length > 0) return { ...verdict, passed: false, why: `not expected ${extra}` }
   const lines = matches.map(toLogLine)
-  if (log.match_regex !== undefined && !lines.some((line) => new RegExp(log.match_regex as string).test(line))) {
+  if (
+    log.match_regex !== undefined &&
+    !lines.some((line) => new RegExp(log.match_regex as string).test(line))
+  ) {
     return { ...verdict, passed: false, why: `no log line matches ${log.match_regex}` }
   }
-  if (log.no_match_regex !== undefined && lines.some((line) => new RegExp(log.no_match_regex as string).test(line))) {
+  if (
+    log.no_match_regex !== undefined &&
+    lines.some((line) => new RegExp(log.no_match_regex as string).test(line))
+  ) {
     return { ...verdict, passed: false, why: `a log line matches ${log.no_match_regex}` }
   }
   if (refusal) return { ...verdict, passed: false, why: 'the front does not refuse it' }
@@ -108,7 +125,9 @@ function judge(request: WireRequest, matches: readonly RuleMatch[], output: FtwO
 
 /** As error logs write it: one line, control characters escaped. */
 function toLogLine(match: RuleMatch): string {
-  return escaped(`[id "${match.id}"] [msg "${match.message}"] [data "${match.data}"] [severity "${match.severityName}"]`)
+  return escaped(
+    `[id "${match.id}"] [msg "${match.message}"] [data "${match.data}"] [severity "${match.severityName}"]`,
+  )
 }
 
 function escaped(text: string): string {

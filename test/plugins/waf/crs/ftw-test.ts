@@ -51,8 +51,11 @@ export function readTests(file = join(sharedCrs, 'regression.jsonl')): FtwTest[]
 }
 
 export function toRequest(input: FtwInput): WireRequest {
-  if (input.encoded_request !== undefined) return parseRaw(Buffer.from(input.encoded_request, 'base64').toString('latin1'))
-  const headers = Object.entries(input.headers ?? {}).map(([name, value]) => [bytes(name), bytes(String(value))] as const)
+  if (input.encoded_request !== undefined)
+    return parseRaw(Buffer.from(input.encoded_request, 'base64').toString('latin1'))
+  const headers = Object.entries(input.headers ?? {}).map(
+    ([name, value]) => [bytes(name), bytes(String(value))] as const,
+  )
   const complete = input.autocomplete_headers !== false
   const has = (name: string): boolean => headers.some(([known]) => known.toLowerCase() === name)
   const method = input.method ?? 'GET'
@@ -68,7 +71,12 @@ export function toRequest(input: FtwInput): WireRequest {
     const sized = body !== '' || /^POST|PUT|PATCH|DELETE$/.test(method)
     if (sized && !has('content-length')) headers.push(['Content-Length', String(body.length)])
   }
-  const request = { method: bytes(method), uri: bytes(input.uri ?? '/'), protocol: input.version ?? 'HTTP/1.1', headers }
+  const request = {
+    method: bytes(method),
+    uri: bytes(input.uri ?? '/'),
+    protocol: input.version ?? 'HTTP/1.1',
+    headers,
+  }
   return { ...request, body: framed(headers, body) }
 }
 
@@ -95,7 +103,12 @@ function encodeForm(headers: WireRequest['headers'], data: string): string {
 }
 
 function queryEscape(text: string): string {
-  return text.replace(/[^A-Za-z0-9\-_.~ ]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`).replaceAll(' ', '+')
+  return text
+    .replace(
+      /[^A-Za-z0-9\-_.~ ]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    )
+    .replaceAll(' ', '+')
 }
 
 /** What an HTTP front takes for the body: by chunks, by Content-Length, or nothing. */

@@ -22,9 +22,11 @@ for (const test of tests) {
   counts[kind]++
   if (verdict.passed) counts[`${kind}Passed`]++
   else failures.set(test.rule, [...(failures.get(test.rule) ?? []), `${test.test} (${verdict.why})`])
-  if (words.includes('-v')) console.log(test.rule, test.test, verdict.passed ? 'ok' : verdict.why, verdict.matched.join(' '))
+  if (words.includes('-v'))
+    console.log(test.rule, test.test, verdict.passed ? 'ok' : verdict.why, verdict.matched.join(' '))
 }
-for (const [rule, list] of failures) console.log(`${rule}: ${list.length} fail: ${list.join(', ').slice(0, 300)}`)
+for (const [rule, list] of failures)
+  console.log(`${rule}: ${list.length} fail: ${list.join(', ').slice(0, 300)}`)
 console.log(
   `positive ${counts.positivePassed}/${counts.positive}, negative ${counts.negativePassed}/${counts.negative}, ` +
     `${Math.round(performance.now() - begun)} ms`,

@@ -14,7 +14,10 @@ export function readRuleFile(file: string): RuleText {
 
 export const fileEnv: WafEnv = {
   readFile: (name, from) => readFileSync(resolve(dirname(from), name), 'latin1'),
-  include: (pattern, from) => globSync(resolve(dirname(from), pattern)).sort().map(readRuleFile),
+  include: (pattern, from) =>
+    globSync(resolve(dirname(from), pattern))
+      .sort()
+      .map(readRuleFile),
   nowMs: () => Date.now(),
   clockMs: () => performance.now(),
 }
