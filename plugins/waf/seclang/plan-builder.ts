@@ -7,7 +7,7 @@ import { PrefilterBuilder } from './prefilter.ts'
 import type { RuleSet } from './rule-set.ts'
 import { type StoreName, storeNames } from './state.ts'
 import { NameTable } from './store.ts'
-import type { Target } from './targets.ts'
+import type { PatternCompiler, Target } from './targets.ts'
 import { pathOf, type TransformNode, TransformTree } from './transform-tree.ts'
 import type { DynamicOperator, Operator, Transformation } from './types.ts'
 import { variablesSettledIn } from './variables.ts'
@@ -15,6 +15,7 @@ import { variablesSettledIn } from './variables.ts'
 export interface PlanEnv {
   readonly transformations: ReadonlyMap<string, Transformation>
   readonly triggers: ReadonlyMap<string, Uint8Array>
+  readonly compile: PatternCompiler
   operatorOf(rule: Rule): Operator
   dynamicOperatorOf(rule: Rule): DynamicOperator
 }
@@ -50,6 +51,7 @@ export class PlanBuilder {
     yield
     const captureSlots = Array.from({ length: 10 }, (_, group) => this.#stores.TX.slotOf(String(group)))
     const sources = [...this.#sources.values()]
+    const relevant = this.#set.settings.auditRelevantStatus
     return {
       settings: this.#set.settings,
       phases: byPhase,
@@ -59,6 +61,7 @@ export class PlanBuilder {
       prefilter: this.#prefilter.build(),
       scanTriggers: this.#tree.scan(),
       stores: this.#stores,
+      relevantStatus: relevant === null ? null : this.#env.compile(relevant),
       settledIn: [0, ...phases].map((phase) => ({
         sources: sources.filter(({ variable }) => variable.settled === phase).map(({ index }) => index),
         variables: variablesSettledIn(phase),

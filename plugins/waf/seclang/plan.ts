@@ -79,6 +79,8 @@ export interface Plan {
   /** Finds `Text.triggers`. */
   readonly scanTriggers: (text: Text) => number
   readonly stores: StoreTables
+  /** SecAuditLogRelevantStatus. */
+  readonly relevantStatus: ((status: string) => boolean) | null
   /** Sources and variables that change when the phase begins. */
   readonly settledIn: readonly {
     readonly sources: readonly number[]

@@ -1,5 +1,6 @@
 // One request and its response on their way through the rules. Not thread-bound; many live beside each other over one plan.
 
+import { type AuditRecord, toAuditRecord } from './audit.ts'
 import { processorOf, readBody } from './body-reader.ts'
 import { Controls, type Exclusions } from './controls.ts'
 import type { Interruption, RuleMatch } from './match.ts'
@@ -185,6 +186,18 @@ export class Transaction {
   /** Phase 5: whatever happened, exactly once, last. */
   processLogging(): void {
     if (this.#phase < 5) this.#run(5)
+  }
+
+  /** After `processLogging`. null when the transaction is not to be logged. */
+  auditRecord(): AuditRecord | null {
+    const { matches, interruption } = this
+    return toAuditRecord({
+      plan: this.#plan,
+      state: this.#state,
+      controls: this.#controls,
+      matches,
+      interruption,
+    })
   }
 
   #wantsNothing(): boolean {

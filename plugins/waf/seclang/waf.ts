@@ -111,6 +111,7 @@ function* compile(texts: readonly RuleText[], env: WafEnv): Generator<void, Waf>
   const builder = new PlanBuilder(set, {
     transformations,
     triggers: transformationTriggers,
+    compile: operators.compilePattern,
     operatorOf: (rule) => operators.of(rule.operator as NonNullable<Rule['operator']>, rule.file),
     dynamicOperatorOf: (rule) => createDynamicOperator((rule.operator as NonNullable<Rule['operator']>).name),
   })

@@ -64,7 +64,7 @@ export function toRequest(input: FtwInput): WireRequest {
     if (!has('content-type')) headers.push(['Content-Type', 'application/x-www-form-urlencoded'])
     body = encodeForm(headers, body)
   }
-  const type = valueOf(headers, 'content-type')
+  const type = headerValue(headers, 'content-type')
   if (type.startsWith('multipart/form-data;')) body = body.replaceAll('\n', '\r\n')
   if (complete) {
     if (!has('connection')) headers.push(['Connection', 'close'])
@@ -84,13 +84,13 @@ function bytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')
 }
 
-function valueOf(headers: WireRequest['headers'], name: string): string {
+function headerValue(headers: WireRequest['headers'], name: string): string {
   return headers.find(([known]) => known.toLowerCase() === name)?.[1] ?? ''
 }
 
 /** The test runner of CRS escapes a form's data unless it looks escaped. */
 function encodeForm(headers: WireRequest['headers'], data: string): string {
-  if (valueOf(headers, 'content-type') !== 'application/x-www-form-urlencoded') return data
+  if (headerValue(headers, 'content-type') !== 'application/x-www-form-urlencoded') return data
   if (/[+%]/.test(data)) return data
   return data
     .split('&')
@@ -113,8 +113,8 @@ function queryEscape(text: string): string {
 
 /** What an HTTP front takes for the body: by chunks, by Content-Length, or nothing. */
 function framed(headers: WireRequest['headers'], data: string): string {
-  if (/chunked/i.test(valueOf(headers, 'transfer-encoding'))) return unchunk(data)
-  const length = valueOf(headers, 'content-length').trim()
+  if (/chunked/i.test(headerValue(headers, 'transfer-encoding'))) return unchunk(data)
+  const length = headerValue(headers, 'content-length').trim()
   return /^\d+$/.test(length) ? data.slice(0, Number(length)) : ''
 }
 
@@ -147,7 +147,7 @@ function parseRaw(raw: string): WireRequest {
 /** True for what a strict HTTP front answers with 400 before any rule runs. */
 export function isRefusedByFront(request: WireRequest): boolean {
   const host = request.headers.filter(([name]) => name.toLowerCase() === 'host')
-  const length = valueOf(request.headers, 'content-length')
+  const length = headerValue(request.headers, 'content-length')
   return (
     !/^HTTP\/1\.[01]$/.test(request.protocol) ||
     !/^(?:\/[^\s#]*|\*|https?:\/\/[^\s#]*)$/.test(request.uri) ||
