@@ -5,12 +5,18 @@ import type { EngineMode } from './model.ts'
 import type { Settings } from './settings.ts'
 import type { Target } from './targets.ts'
 
+/** Targets that some rules do not look at. */
+export interface TargetRemoval {
+  /** By rule index: 1 for a rule that is meant. */
+  readonly rules: Uint8Array
+  readonly targets: readonly Target[]
+}
+
 /** Rules and targets that are left out, compiled once and given to many transactions. */
 export interface Exclusions {
   /** By rule index: 1 for a rule that does not run. */
   readonly rules: Uint8Array
-  /** By rule index: targets it does not look at. */
-  readonly targets: ReadonlyMap<number, readonly Target[]>
+  readonly targets: readonly TargetRemoval[]
 }
 
 export class Controls {
@@ -23,7 +29,7 @@ export class Controls {
   responseBodyLimitBytes: number
   #removed: Uint8Array | null = null
   #ownRemoved = false
-  #targets: ReadonlyMap<number, readonly Target[]> | null = null
+  #removals: readonly TargetRemoval[] | null = null
 
   constructor(settings: Readonly<Settings>, exclusions: Exclusions | null) {
     this.mode = settings.engine
@@ -35,15 +41,20 @@ export class Controls {
     this.responseBodyLimitBytes = settings.responseBodyLimitBytes
     if (exclusions === null) return
     this.#removed = exclusions.rules
-    if (exclusions.targets.size > 0) this.#targets = exclusions.targets
+    if (exclusions.targets.length > 0) this.#removals = exclusions.targets
   }
 
   isRemoved(rule: number): boolean {
     return this.#removed !== null && this.#removed[rule] === 1
   }
 
-  removedTargets(rule: number): readonly Target[] | undefined {
-    return this.#targets === null ? undefined : this.#targets.get(rule)
+  /** The removals that may mean the rule; null when there is none. */
+  removalsFor(rule: number): readonly TargetRemoval[] | null {
+    const removals = this.#removals
+    if (removals === null) return null
+    for (let i = 0; i < removals.length; i++)
+      if ((removals[i] as TargetRemoval).rules[rule] === 1) return removals
+    return null
   }
 
   removeRules(rules: readonly number[], ruleCount: number): void {
@@ -56,10 +67,8 @@ export class Controls {
     for (const rule of rules) (this.#removed as Uint8Array)[rule] = 1
   }
 
-  removeTargets(rules: readonly number[], targets: readonly Target[]): void {
-    const own = new Map(this.#targets)
-    for (const rule of rules) own.set(rule, [...(own.get(rule) ?? []), ...targets])
-    this.#targets = own
+  removeTargets(removal: TargetRemoval): void {
+    this.#removals = this.#removals === null ? [removal] : [...this.#removals, removal]
   }
 
   changeAuditParts(operation: 'set' | 'add' | 'remove', parts: string): void {

@@ -30,7 +30,7 @@ export function applyEffect(compiled: CompiledEffect, scope: EffectScope): void 
       controls.removeRules(compiled.rules, scope.plan.rules.length)
       return
     case 'removeTargets':
-      controls.removeTargets(compiled.rules, compiled.targets)
+      controls.removeTargets(compiled.removal)
       return
     case 'bodyProcessor':
       state.bodyProcessor = compiled.name

@@ -2,7 +2,7 @@
 
 import { compileMacro, hasMacro } from './macro.ts'
 import type { Effect, Marker, Phase, Rule, RuleMatcher } from './model.ts'
-import type { CompiledEffect, Group, Link, Plan, RulePlan, Source } from './plan.ts'
+import type { CompiledEffect, Group, Link, Plan, RulePlan, Source, SourceSet } from './plan.ts'
 import { PrefilterBuilder } from './prefilter.ts'
 import type { RuleSet } from './rule-set.ts'
 import { type StoreName, storeNames } from './state.ts'
@@ -32,6 +32,7 @@ export class PlanBuilder {
     NameTable
   >
   readonly #sources = new Map<string, Source>()
+  readonly #sets = new Map<string, SourceSet>()
   readonly #groups = new Map<string, Group>()
   readonly #indexOf = new Map<Rule, number>()
   readonly #rules: RulePlan[] = []
@@ -58,6 +59,7 @@ export class PlanBuilder {
       rules: this.#rules.sort((a, b) => a.index - b.index),
       sources,
       groups: [...this.#groups.values()],
+      setCount: this.#sets.size,
       prefilter: this.#prefilter.build(),
       scanTriggers: this.#tree.scan(),
       stores: this.#stores,
@@ -162,13 +164,22 @@ export class PlanBuilder {
   }
 
   #group(sources: readonly Source[], nodes: readonly TransformNode[], rule: Rule): Group {
-    const chain = rule.transformations.join(',')
-    const key = `${sources.map((source) => source.index).join('|')} ${chain} ${nodes.length}`
+    const set = this.#sourceSet(sources)
+    const key = `${set.index} ${rule.transformations.join(',')} ${nodes.length}`
     const known = this.#groups.get(key)
     if (known !== undefined) return known
-    const group = { index: this.#groups.size, sources, nodes }
+    const group = { index: this.#groups.size, set, nodes }
     this.#groups.set(key, group)
     return group
+  }
+
+  #sourceSet(sources: readonly Source[]): SourceSet {
+    const key = [...new Set(sources.map((source) => source.index))].sort((a, b) => a - b).join('|')
+    const known = this.#sets.get(key)
+    if (known !== undefined) return known
+    const set = { index: this.#sets.size, sources }
+    this.#sets.set(key, set)
+    return set
   }
 
   #effect(effect: Effect): CompiledEffect {
@@ -178,7 +189,9 @@ export class PlanBuilder {
     }
     if (effect.kind === 'removeRules') return { kind: 'removeRules', rules: this.#matching(effect.rules) }
     if (effect.kind !== 'removeTargets') return effect
-    return { kind: 'removeTargets', rules: this.#matching(effect.rules), targets: effect.targets.included }
+    const rules = new Uint8Array(this.#indexOf.size)
+    for (const index of this.#matching(effect.rules)) rules[index] = 1
+    return { kind: 'removeTargets', removal: { rules, targets: effect.targets.included } }
   }
 
   #matching(matches: RuleMatcher): number[] {

@@ -1,6 +1,7 @@
 // The compiled rule set: what runs for every request. Rules in the order of each phase, with jumps resolved; targets,
 // transformations and operators shared; groups of rules that look at the same values in the same form.
 
+import type { TargetRemoval } from './controls.ts'
 import type { Macro } from './macro.ts'
 import type { EngineMode, Phase, Rule, SetVariable } from './model.ts'
 import type { Prefilter } from './prefilter.ts'
@@ -26,10 +27,16 @@ export interface Source {
   readonly name: string
 }
 
+/** Sources that rules look at together. */
+export interface SourceSet {
+  readonly index: number
+  readonly sources: readonly Source[]
+}
+
 /** Rules of one group look at the same sources through the same transformations; their candidates are found together. */
 export interface Group {
   readonly index: number
-  readonly sources: readonly Source[]
+  readonly set: SourceSet
   readonly nodes: readonly TransformNode[]
 }
 
@@ -56,7 +63,7 @@ export interface Link {
 export type CompiledEffect =
   | { readonly kind: 'setvar'; readonly effect: SetVariable; readonly slot: number }
   | { readonly kind: 'removeRules'; readonly rules: readonly number[] }
-  | { readonly kind: 'removeTargets'; readonly rules: readonly number[]; readonly targets: readonly Target[] }
+  | { readonly kind: 'removeTargets'; readonly removal: TargetRemoval }
   | Exclude<Rule['effects'][number], { readonly kind: 'setvar' | 'removeRules' | 'removeTargets' }>
 
 export interface RulePlan {
@@ -75,6 +82,7 @@ export interface Plan {
   readonly rules: readonly RulePlan[]
   readonly sources: readonly Source[]
   readonly groups: readonly Group[]
+  readonly setCount: number
   readonly prefilter: Prefilter
   /** Finds `Text.triggers`. */
   readonly scanTriggers: (text: Text) => number

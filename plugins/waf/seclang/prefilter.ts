@@ -30,6 +30,8 @@ export class PrefilterBuilder {
 export class Prefilter {
   /** Of a bit set over all rules with a hint. */
   readonly words: number
+  /** No rule at all. */
+  readonly none: Int32Array
   readonly #automaton: LiteralAutomaton
   readonly #hits: Uint32Array
   /** By literal: the bits of the rules that it lets through. */
@@ -45,6 +47,7 @@ export class Prefilter {
 
   constructor(hints: readonly MatchHint[]) {
     this.words = Math.max(1, Math.ceil(hints.length / 32))
+    this.none = new Int32Array(this.words)
     const literals = new Map<string, number[]>()
     this.#free = new Int32Array(this.words)
     for (const [bit, hint] of hints.entries()) {

@@ -1,6 +1,6 @@
 // Runs the rules of a phase over a transaction: targets, operators, chains, jumps, and what a match does. The hot path.
 
-import type { Controls } from './controls.ts'
+import type { Controls, TargetRemoval } from './controls.ts'
 import { applyEffect } from './effect-runner.ts'
 import { expandMacro, type Macro, type MacroScope } from './macro.ts'
 import { type Interruption, interruptionOf, type RuleMatch, toMatch } from './match.ts'
@@ -39,7 +39,7 @@ export class RuleRunner implements MacroScope {
   readonly #capture = new Capture()
   readonly #budget: Budget
   readonly #countHit: (rule: number) => void
-  #matchedNow: Entry[] = []
+  #matchedNow: Entry[] | null = null
   #allowUntil = 0
 
   constructor(
@@ -121,17 +121,18 @@ export class RuleRunner implements MacroScope {
       this.#runEffects(link)
       return true
     }
-    this.#matchedNow = []
-    const removed = this.controls.removedTargets(link.ruleIndex)
+    this.#matchedNow = null
+    const removals = this.controls.removalsFor(link.ruleIndex)
     for (let i = 0; i < sources.length; i++) {
       const source = sources[i] as Source
       if (source.count) this.#testCount(link, source)
-      else if (source.stable) this.#testStable(link, source, removed)
+      else if (source.stable) this.#testStable(link, source, removals)
       else this.#testVolatile(link, source)
       if (this.budgetSpent) return false
     }
-    if (this.#matchedNow.length === 0) return false
-    this.state.matched = this.#matchedNow
+    const matched = this.#matchedNow as Entry[] | null
+    if (matched === null) return false
+    this.state.matched = matched
     return true
   }
 
@@ -147,16 +148,15 @@ export class RuleRunner implements MacroScope {
     this.#testValue(link, source.name, transformValue(String(count), link.node))
   }
 
-  #testStable(link: Link, source: Source, removed: readonly Target[] | undefined): void {
+  #testStable(link: Link, source: Source, removals: readonly TargetRemoval[] | null): void {
     const entries = this.#values.of(source)
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry
-      if (link.path !== null) this.#testPath(link, source, entry, removed)
+      if (link.path !== null) this.#testPath(link, source, entry, removals)
       else {
         const text = this.#values.transformed(entry.text, link.node)
         if (link.bit !== -1 && !this.#values.canMatch(text, link.bit)) continue
-        if (isExcluded(source, entry, link.excluded) || (removed && isExcluded(source, entry, removed)))
-          continue
+        if (isLeftOut(link, source, entry, removals)) continue
         this.#testText(link, source, entry, text)
       }
       if (this.budgetSpent) return
@@ -164,8 +164,8 @@ export class RuleRunner implements MacroScope {
   }
 
   /** multiMatch: the value as it came and after every transformation that changed it. */
-  #testPath(link: Link, source: Source, entry: Entry, removed: readonly Target[] | undefined): void {
-    if (isExcluded(source, entry, link.excluded) || (removed && isExcluded(source, entry, removed))) return
+  #testPath(link: Link, source: Source, entry: Entry, removals: readonly TargetRemoval[] | null): void {
+    if (isLeftOut(link, source, entry, removals)) return
     let last: Text | null = null
     for (const node of link.path as readonly TransformNode[]) {
       const text = this.#values.transformed(entry.text, node)
@@ -228,7 +228,9 @@ export class RuleRunner implements MacroScope {
     const { state } = this
     state.matchedVariable = text.value
     state.matchedVariableName = name
-    this.#matchedNow.push(new Entry(name, text))
+    const entry = new Entry(name, text)
+    if (this.#matchedNow === null) this.#matchedNow = [entry]
+    else this.#matchedNow.push(entry)
     if (link.rule.capture) this.#keepCaptures()
     this.#runEffects(link)
   }
@@ -250,6 +252,19 @@ export class RuleRunner implements MacroScope {
   expand(macro: Macro): string {
     return expandMacro(macro, this)
   }
+}
+
+function isLeftOut(
+  link: Link,
+  source: Source,
+  entry: Entry,
+  removals: readonly TargetRemoval[] | null,
+): boolean {
+  if (isExcluded(source, entry, link.excluded)) return true
+  if (removals === null) return false
+  return removals.some(
+    ({ rules, targets }) => rules[link.ruleIndex] === 1 && isExcluded(source, entry, targets),
+  )
 }
 
 function isExcluded(source: Source, entry: Entry, excluded: readonly Target[]): boolean {

@@ -1,6 +1,6 @@
 // The engine's front door: rule texts in, a Waf out, which makes transactions. Knows nothing of the gateway.
 
-import type { Exclusions } from './controls.ts'
+import type { Exclusions, TargetRemoval } from './controls.ts'
 import type { Rule } from './model.ts'
 import { OperatorTable } from './operator-table.ts'
 import { createDynamicOperator } from './operators/create.ts'
@@ -9,7 +9,7 @@ import { PlanBuilder } from './plan-builder.ts'
 import { SecLangError, type SecLangProblem } from './problem.ts'
 import { matchId, matchTag } from './rule-matcher.ts'
 import { type RuleSet, RuleSetParser, type RuleText } from './rule-set.ts'
-import { parseTargets, type Target } from './targets.ts'
+import { parseTargets } from './targets.ts'
 import { Transaction, type TransactionOptions } from './transaction.ts'
 import { transformationTriggers } from './transformation-triggers.ts'
 import { transformations } from './transformations/table.ts'
@@ -64,7 +64,7 @@ export class Waf {
   /** Throws an error for a range, tag or target that cannot be read. Compile once, give to many transactions. */
   compileExclusions(texts: readonly ExclusionText[]): Exclusions {
     const removed = new Uint8Array(this.plan.rules.length)
-    const targets = new Map<number, Target[]>()
+    const targets: TargetRemoval[] = []
     for (const text of texts) {
       const matchers = [
         ...text.ruleIds.map((ids) => matchId(ids)),
@@ -73,11 +73,11 @@ export class Waf {
       const excluded = text.targets.flatMap(
         (target) => parseTargets(target, this.#operators.compilePattern).included,
       )
+      const meant = excluded.length === 0 ? removed : new Uint8Array(this.plan.rules.length)
       for (const { rule, index } of this.plan.rules) {
-        if (matchers.length > 0 && !matchers.some((matches) => matches(rule))) continue
-        if (excluded.length === 0) removed[index] = 1
-        else targets.set(index, [...(targets.get(index) ?? []), ...excluded])
+        if (matchers.length === 0 || matchers.some((matches) => matches(rule))) meant[index] = 1
       }
+      if (excluded.length > 0) targets.push({ rules: meant, targets: excluded })
     }
     return { rules: removed, targets }
   }
