@@ -1,6 +1,6 @@
 // Rule set to plan. Works in steps, so that a caller can let go of the event loop in between. Called at load.
 
-import { compileMacro, hasMacro } from './macro.ts'
+import { compileMacro, hasMacro, type Macro } from './macro.ts'
 import type { Effect, Marker, Phase, Rule, RuleMatcher } from './model.ts'
 import type { CompiledEffect, Group, Link, Plan, RulePlan, Source, SourceSet } from './plan.ts'
 import { PrefilterBuilder } from './prefilter.ts'
@@ -132,7 +132,7 @@ export class PlanBuilder {
     if (text === null) return { operator: null, dynamic: null, negated: false, hint: null }
     const { negated } = text
     if (hasMacro(text.argument)) {
-      const argument = compileMacro(text.argument)
+      const argument = this.#withSlots(compileMacro(text.argument))
       return {
         operator: null,
         dynamic: { run: this.#env.dynamicOperatorOf(rule), argument },
@@ -185,13 +185,24 @@ export class PlanBuilder {
   #effect(effect: Effect): CompiledEffect {
     if (effect.kind === 'setvar') {
       const slot = effect.name.parts === null ? this.#stores[effect.store].slotOf(effect.name.text) : -1
-      return { kind: 'setvar', effect, slot }
+      const value = effect.value === null ? null : this.#withSlots(effect.value)
+      return { kind: 'setvar', effect: { ...effect, name: this.#withSlots(effect.name), value }, slot }
     }
     if (effect.kind === 'removeRules') return { kind: 'removeRules', rules: this.#matching(effect.rules) }
     if (effect.kind !== 'removeTargets') return effect
     const rules = new Uint8Array(this.#indexOf.size)
     for (const index of this.#matching(effect.rules)) rules[index] = 1
     return { kind: 'removeTargets', removal: { rules, targets: effect.targets.included } }
+  }
+
+  /** Macros that name a member of TX read it by its slot. */
+  #withSlots(macro: Macro): Macro {
+    if (macro.parts === null) return macro
+    const parts = macro.parts.map((part) => {
+      if (typeof part === 'string' || part.variable.store === null || part.key === null) return part
+      return { ...part, slot: this.#stores[part.variable.store].slotOf(part.key) }
+    })
+    return { text: macro.text, parts }
   }
 
   #matching(matches: RuleMatcher): number[] {

@@ -5,7 +5,7 @@ import { applyEffect } from './effect-runner.ts'
 import { expandMacro, type Macro, type MacroScope } from './macro.ts'
 import { type Interruption, interruptionOf, type RuleMatch, toMatch } from './match.ts'
 import type { Link, Plan, RulePlan, Source } from './plan.ts'
-import type { State } from './state.ts'
+import type { State, StoreName } from './state.ts'
 import type { Target } from './targets.ts'
 import { Entry, Text } from './text.ts'
 import { type TransformNode, transformValue } from './transform-tree.ts'
@@ -77,7 +77,8 @@ export class RuleRunner implements MacroScope {
   }
 
   readFirst(reading: Reading): string {
-    const { variable, key } = reading
+    const { variable, key, slot } = reading
+    if (slot !== -1) return this.state.store(variable.store as StoreName).at(slot) ?? ''
     if (variable.store !== null) return key === null ? '' : (this.state.store(variable.store).get(key) ?? '')
     const entries = this.#values.ofVariable(variable)
     const entry = key === null ? entries[0] : entries.find((candidate) => candidate.folded === key)
@@ -139,7 +140,7 @@ export class RuleRunner implements MacroScope {
   #testCount(link: Link, source: Source): void {
     const { variable, selector, slot } = source
     let count: number
-    if (slot !== -1) count = this.state.store(variable.store as 'TX').at(slot) === undefined ? 0 : 1
+    if (slot !== -1) count = this.state.store(variable.store as StoreName).at(slot) === undefined ? 0 : 1
     else if (source.stable) count = this.#values.of(source).length
     else {
       const all = this.#values.ofVariable(variable)
@@ -189,7 +190,7 @@ export class RuleRunner implements MacroScope {
   #testVolatile(link: Link, source: Source): void {
     const { variable, selector, slot } = source
     if (slot !== -1) {
-      const value = this.state.store(variable.store as 'TX').at(slot)
+      const value = this.state.store(variable.store as StoreName).at(slot)
       if (value !== undefined) this.#testValue(link, source.name, transformValue(value, link.node))
       return
     }

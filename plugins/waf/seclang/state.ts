@@ -64,7 +64,7 @@ export class State {
 
   readonly #tables: StoreTables
   readonly tx: Store
-  readonly #stores: (Store | null)[] = storeNames.map(() => null)
+  #stores: (Store | undefined)[] | null = null
 
   constructor(tables: StoreTables, uniqueId: string, nowMs: () => number) {
     this.#tables = tables
@@ -77,11 +77,10 @@ export class State {
   store(name: StoreName): Store {
     if (name === 'TX') return this.tx
     const at = storeNames.indexOf(name)
-    const known = this.#stores[at]
-    if (known) return known
-    const made = new Store(this.#tables[name])
-    this.#stores[at] = made
-    return made
+    this.#stores ??= []
+    const store = this.#stores[at] ?? new Store(this.#tables[name])
+    this.#stores[at] = store
+    return store
   }
 
   /** The first header of that name, which must be in lower case. */

@@ -26,7 +26,7 @@ const acting: Readonly<Record<string, readonly number[]>> = {
   removenulls: [0],
   replacenulls: [0],
   utf8tounicode: high,
-  removewhitespace: blanks,
+  removewhitespace: [...blanks, 0xc2],
   compresswhitespace: blanks,
   trim: [...blanks, 0],
   trimleft: [...blanks, 0],

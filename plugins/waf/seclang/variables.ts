@@ -23,6 +23,8 @@ export interface Variable {
 export interface Reading {
   readonly variable: Variable
   readonly key: string | null
+  /** Of the key in the collection's name table; -1 before the plan has given it one. */
+  readonly slot: number
 }
 
 export function findVariable(name: string): Variable | undefined {
@@ -33,7 +35,7 @@ export function findVariable(name: string): Variable | undefined {
 export function parseReading(name: string, key: string | null): Reading {
   const variable = findVariable(name)
   if (variable === undefined) throw new Error(`%{${name}} names no variable of this engine`)
-  return { variable, key: key === null ? null : key.toLowerCase() }
+  return { variable, key: key === null ? null : key.toLowerCase(), slot: -1 }
 }
 
 type ScalarReader = (state: State) => string | number | null

@@ -10,7 +10,7 @@ import { SecLangError, type SecLangProblem } from './problem.ts'
 import { matchId, matchTag } from './rule-matcher.ts'
 import { type RuleSet, RuleSetParser, type RuleText } from './rule-set.ts'
 import { parseTargets } from './targets.ts'
-import { Transaction, type TransactionOptions } from './transaction.ts'
+import { Transaction, type TransactionEnv, type TransactionOptions } from './transaction.ts'
 import { transformationTriggers } from './transformation-triggers.ts'
 import { transformations } from './transformations/table.ts'
 
@@ -38,14 +38,22 @@ export class Waf {
   /** By rule index: how often it matched. */
   readonly hits: Float64Array
   readonly #operators: OperatorTable
-  readonly #env: WafEnv
+  readonly #transactions: TransactionEnv
 
   constructor(plan: Plan, notes: readonly SecLangProblem[], operators: OperatorTable, env: WafEnv) {
     this.plan = plan
     this.notes = notes
     this.hits = new Float64Array(plan.rules.length)
     this.#operators = operators
-    this.#env = env
+    const { hits } = this
+    this.#transactions = {
+      plan,
+      nowMs: env.nowMs,
+      clockMs: env.clockMs,
+      countHit: (rule) => {
+        hits[rule] = (hits[rule] as number) + 1
+      },
+    }
   }
 
   get rules(): readonly Rule[] {
@@ -53,12 +61,7 @@ export class Waf {
   }
 
   createTransaction(options: TransactionOptions = {}): Transaction {
-    const { nowMs, clockMs } = this.#env
-    const { hits } = this
-    const countHit = (rule: number): void => {
-      hits[rule] = (hits[rule] as number) + 1
-    }
-    return new Transaction({ plan: this.plan, nowMs, clockMs, countHit }, options)
+    return new Transaction(this.#transactions, options)
   }
 
   /** Throws an error for a range, tag or target that cannot be read. Compile once, give to many transactions. */
