@@ -10,8 +10,9 @@ export interface LiteralFinder extends LiteralAutomaton {
   findFirst(value: string): { readonly literal: number; readonly end: number } | null
 }
 
-export function createLiteralAutomaton(literals: readonly string[]): LiteralFinder {
-  return new AhoCorasick(literals)
+/** `bits`: what `scan` sets for each literal; its index without them. */
+export function createLiteralAutomaton(literals: readonly string[], bits?: readonly number[]): LiteralFinder {
+  return new AhoCorasick(literals, bits ?? [...literals.keys()])
 }
 
 const none = -1
@@ -30,8 +31,10 @@ class AhoCorasick implements LiteralFinder {
   /** The nearest state along the fallbacks, itself included, in which a literal ends; 0 for none. */
   readonly #report: Int32Array
   readonly #always: readonly number[]
+  readonly #bits: Int32Array
 
-  constructor(literals: readonly string[]) {
+  constructor(literals: readonly string[], bits: readonly number[]) {
+    this.#bits = Int32Array.from(bits)
     const trie = buildTrie(literals)
     const { fallback, order } = fallbacksOf(trie)
     this.#classOf = trie.classOf
@@ -86,7 +89,7 @@ class AhoCorasick implements LiteralFinder {
     const classOf = this.#classOf
     const report = this.#report
     let found = this.#always.length > 0
-    for (const literal of this.#always) setBit(hits, literal)
+    for (const literal of this.#always) setBit(hits, this.#bits[literal] as number)
     let state = 0
     for (let at = 0; at < value.length; at++) {
       state = this.#next(state, classOf[value.charCodeAt(at) & 255] as number)
@@ -101,7 +104,9 @@ class AhoCorasick implements LiteralFinder {
   #mark(reported: number, hits: Uint32Array): void {
     for (let state = reported; state !== 0; state = this.#report[this.#fallback[state] as number] as number) {
       let literal = this.#literalAt[state] as number
-      for (; literal !== none; literal = this.#nextSame[literal] as number) setBit(hits, literal)
+      for (; literal !== none; literal = this.#nextSame[literal] as number) {
+        setBit(hits, this.#bits[literal] as number)
+      }
     }
   }
 
