@@ -27,7 +27,7 @@ export function followConsul(
 
 function toTargets(entries: readonly InstanceEntry[], { scheme, passingOnly }: ConsulDiscovery): Finding {
   const found: FoundTarget[] = []
-  for (const entry of entries) {
+  for (const entry of entries.filter((one) => typeof one === 'object' && one !== null)) {
     const status = worstStatus(entry)
     // Also when Consul filtered: what it sends is not believed to be well without its saying so.
     if (status === 'critical' || (passingOnly && status !== 'passing')) continue

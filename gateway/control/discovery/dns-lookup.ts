@@ -35,7 +35,10 @@ export function followDns(
   const once = async (): Promise<void> => {
     const lookup = createLookup(discovery)
     cancel = () => lookup.cancel()
+    // Also a bound on what takes several questions; the resolver's own time-outs grow with each try.
+    const stopTimer = clock.after(discovery.timeoutMs, () => lookup.cancel())
     const outcome = await lookup.run(name)
+    stopTimer()
     if (stopped) return
     failures = outcome.finding.kind === 'failed' ? failures + 1 : 0
     onFinding(outcome.finding)
