@@ -17,6 +17,8 @@ export interface RedisOptions {
   readonly program?: readonly string[]
   /** TLS only: the plain port is then 0. */
   readonly tls?: boolean
+  /** The folder of an earlier one, to start from what that has saved; default: a new one. */
+  readonly dir?: string
 }
 
 export interface RedisServer {
@@ -38,7 +40,7 @@ const ready = /Ready to accept connections/
 
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const port = options.port ?? (await freePort())
-  const dir = await mkdtemp(join(tmpdir(), 'aegis-redis-'))
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'aegis-redis-')))
   const [program = 'redis-server', ...first] = options.program ?? ['redis-server']
   const listening = options.tls === true ? ['--port', '0', '--tls-port', `${port}`] : ['--port', `${port}`]
   const args = [

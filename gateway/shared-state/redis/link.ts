@@ -42,7 +42,22 @@ export interface LinkOptions {
   readonly metrics: MetricsPort
   /** Default: the config's. */
   readonly timeoutMs?: number
+  /** `control`: of the main thread, whose metrics the workers' must not be mixed with. */
+  readonly thread?: keyof typeof metricNames
 }
+
+const metricNames = {
+  worker: {
+    durations: 'aegis_redis_command_duration_seconds',
+    errors: 'aegis_redis_errors_total',
+    up: 'aegis_redis_up',
+  },
+  control: {
+    durations: 'aegis_redis_control_command_duration_seconds',
+    errors: 'aegis_redis_control_errors_total',
+    up: 'aegis_redis_control_up',
+  },
+} as const
 
 const bucketsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 
@@ -66,7 +81,7 @@ class Link implements RedisLink {
     this.#options = options
     this.keyPrefix = config.keyPrefix
     this.timeoutMs = options.timeoutMs ?? config.commandTimeoutMs
-    this.#instruments = createInstruments(options.metrics)
+    this.#instruments = createInstruments(options.metrics, metricNames[options.thread ?? 'worker'])
     this.#refusals = createRefusals(config)
     this.#breaker = new Breaker({
       ...{ clock, ...config.breaker },
@@ -129,7 +144,7 @@ class Link implements RedisLink {
         this.#failed(use, failure, cause)
         reject(new RedisUnavailable(failure, `Redis: ${cause.message}`, { cause }))
       }
-      const cancel = clock.after(this.timeoutMs, () =>
+      const cancel = this.#afterTimeout(() =>
         fail('timeout', new Error(`no answer within ${this.timeoutMs} ms`)),
       )
       send(this.#client).then(
@@ -149,6 +164,25 @@ class Link implements RedisLink {
         },
       )
     })
+  }
+
+  /**
+   * A thread that was busy finds its timers due before it has read what Redis sent long ago. So the time comes in two
+   * halves, each followed by a look at the sockets: one pause of this thread is not taken for a Redis that is silent.
+   */
+  #afterTimeout(callback: () => void): () => void {
+    const { clock } = this.#options
+    let cancelled = false
+    let cancel = clock.after(this.timeoutMs / 2, () => {
+      setImmediate(() => {
+        if (cancelled) return
+        cancel = clock.after(this.timeoutMs / 2, () => setImmediate(() => !cancelled && callback()))
+      })
+    })
+    return () => {
+      cancelled = true
+      cancel()
+    }
   }
 
   #failed(use: Use, failure: Failure, error: Error): void {
@@ -186,14 +220,14 @@ interface Instruments {
   up(up: boolean): void
 }
 
-function createInstruments(metrics: MetricsPort): Instruments {
+function createInstruments(
+  metrics: MetricsPort,
+  names: (typeof metricNames)[keyof typeof metricNames],
+): Instruments {
   const help = 'Time from a command to its answer, by what it was for.'
-  const durations = metrics.histogram('aegis_redis_command_duration_seconds', help, ['use'], bucketsSeconds)
-  const errors = metrics.counter('aegis_redis_errors_total', 'Commands that got no answer, by reason.', [
-    'use',
-    'reason',
-  ])
-  const up = metrics.gauge('aegis_redis_up', 'Whether Redis is connected and answers: 1 or 0.', []).labels()
+  const durations = metrics.histogram(names.durations, help, ['use'], bucketsSeconds)
+  const errors = metrics.counter(names.errors, 'Commands that got no answer, by reason.', ['use', 'reason'])
+  const up = metrics.gauge(names.up, 'Whether Redis is connected and answers: 1 or 0.', []).labels()
   const byUse = new Map<Use, HistogramChild>()
   const byReason = new Map<string, CounterChild>()
   return {

@@ -72,7 +72,7 @@ class NewsLine implements News {
     this.#options = options
     this.#key = `${config.keyPrefix}{news}`
     this.#channel = `${config.keyPrefix}news`
-    this.link = createRedisLink({ config, clock, log, metrics, timeoutMs })
+    this.link = createRedisLink({ config, clock, log, metrics, timeoutMs, thread: 'control' })
     this.#subscriber = openConnection(config, { pipelined: false, onError: () => {} })
     this.#subscriber.on('ready', () => this.#listen())
     this.#subscriber.on('message', (_: string, text: string) => this.#hear(text))

@@ -1,0 +1,15 @@
+// All rows of the fault table. A new one: a Fault in a file beside this one, and a line here.
+import type { Fault, Row, Scene } from './fault.ts'
+import { redisFaults } from './redis.ts'
+import { type RunOptions, runFault } from './run-fault.ts'
+
+export interface RunnableRow {
+  readonly name: string
+  run(options: RunOptions): Promise<Row>
+}
+
+export const rows: readonly RunnableRow[] = [...redisFaults.map(toRow)]
+
+function toRow<S extends Scene>(fault: Fault<S>): RunnableRow {
+  return { name: fault.name, run: (options) => runFault(fault, options) }
+}
