@@ -3,7 +3,27 @@ import { isUnary, noFold } from './sql-fold-pairs.ts'
 import type { Token, TokenType } from './sql-token.ts'
 
 const comparisons = new Set(
-  '= == := <=> <> != < > <= >= !< !> LIKE ILIKE RLIKE REGEXP SIMILAR IS GLOB BETWEEN'.split(' '),
+  [
+    '=',
+    '==',
+    ':=',
+    '<=>',
+    '<>',
+    '!=',
+    '<',
+    '>',
+    '<=',
+    '>=',
+    '!<',
+    '!>',
+    'SOUNDS LIKE',
+    'IS DISTINCT FROM',
+  ].concat(
+    ...['LIKE', 'ILIKE', 'RLIKE', 'REGEXP', 'SIMILAR TO', 'IS', 'GLOB', 'BETWEEN'].map((word) => [
+      word,
+      `NOT ${word}`,
+    ]),
+  ),
 )
 const values = new Set<TokenType>(['n', '1', 'v', 's'])
 const valuesOrFunction = new Set<TokenType>([...values, 'f'])

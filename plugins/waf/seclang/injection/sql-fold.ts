@@ -83,8 +83,8 @@ class Folding {
   /** Where the room is used up by `1+(1)` and the like, the first value stands for all of it. */
   #foldFull(): void {
     const tokens = this.#tokens
-    if (tokens.length < shapeLength || !/^(?:1[o,]\(1\)|no\([n1]\)|1\),\(1|n\)o\(n)/.test(toShape(tokens)))
-      return
+    if (tokens.length < shapeLength || (tokens[2]?.type !== '(' && tokens[3]?.type !== '(')) return
+    if (!/^(?:1[o,]\(1\)|no\([n1]\)|1\),\(1|n\)o\(n)/.test(toShape(tokens))) return
     tokens.splice(1, shapeLength - 1)
     this.#left = 0
   }

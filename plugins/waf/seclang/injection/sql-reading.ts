@@ -70,6 +70,12 @@ export class Reading {
     )
   }
 
+  /** What came after the first token, folded as far as the shape goes, then as it is read. */
+  *rest(): Generator<Token> {
+    yield* this.tokens.slice(1)
+    for (let token = this.#tokeniser.next(); token !== null; token = this.#tokeniser.next()) yield token
+  }
+
   /** The comment at the end of the shape ends the value too; in prose the text goes on after a dash dash. */
   get endsWithComment(): boolean {
     return this.#isClosingComment(this.tokens.at(-1) as Token)

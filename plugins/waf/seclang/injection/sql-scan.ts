@@ -39,6 +39,8 @@ function toMask(members: string): Uint8Array {
 
 /** NUL, tab to carriage return, blank, and the no-break space of latin1 are all the blank somewhere. */
 const blanks = toMask('\0\t\n\v\f\r \xa0')
+/** Between tokens every control character is one too. */
+const betweenTokens = toMask(`${String.fromCharCode(...Array(33).keys())}\xa0`)
 const digits = toMask('0123456789')
 const hexDigits = toMask('0123456789abcdefABCDEF')
 const binaryDigits = toMask('01')
@@ -48,6 +50,7 @@ const wordEnds = toMask(' []{}<>:\\?=@!#~+-*/&|^%(),\';\t\n\v\f\r"\xa0\0')
 const variableEnds = toMask(' <>:\\?=@!#~+-*/&|^%(),\';\t\n\v\f\r`"\xa0\0')
 export const charClasses = {
   blanks,
+  betweenTokens,
   digits,
   hexDigits,
   binaryDigits,

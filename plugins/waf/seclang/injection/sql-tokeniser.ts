@@ -36,7 +36,7 @@ export class SqlTokeniser {
   next(): Token | null {
     const { scan } = this
     if (this.count === 0 && this.surrounding !== '') return this.#note(readQuoted(scan, this.surrounding, 0))
-    scan.at = endOfRun(scan.input, charClasses.blanks, scan.at)
+    scan.at = endOfRun(scan.input, charClasses.betweenTokens, scan.at)
     if (scan.at >= scan.input.length) return null
     return this.#note((readers[scan.input.charCodeAt(scan.at)] as Reader)(scan))
   }
@@ -143,7 +143,7 @@ function readVariable(scan: SqlScan): Token {
   return scan.take('v', nextMember(input, charClasses.variableEnds, name) - at)
 }
 
-/** Control characters that are no blank end no word either, as the byte values above 127. */
+/** By byte value. */
 const readers: readonly Reader[] = Array.from({ length: 256 }, (_, code) =>
   readerOf(String.fromCharCode(code)),
 )

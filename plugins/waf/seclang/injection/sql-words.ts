@@ -44,13 +44,16 @@ const statements = `
   print raiserror readtext reconfigure reindex rename restore revoke rollback savepoint set shutdown throw
   truncate unlisten unlock updatetext use vacuum waitfor while writetext`
 const statementPhrases = `
-  alter database|alter login|alter role|alter session|alter system|alter table|alter user|backup database|
-  backup log|begin catch|begin declare|begin tran|begin transaction|begin try|bulk insert|copy into|drop column|
-  drop database|drop function|drop index|drop procedure|drop role|drop schema|drop table|drop trigger|drop user|
-  drop view|load data|load data infile|load data local|load data local infile|load extension|load file|lock table|
-  lock tables|rename table|set global|set local|set password|set session|show columns|show databases|show grants|
-  show tables|show variables|start transaction|truncate table|unlock tables|wait for|wait for delay|wait for time|
-  waitfor delay|waitfor time`
+  alter database|alter login|alter role|alter session|alter system|alter table|alter user|
+  backup database|backup log|begin catch|begin declare|begin tran|begin transaction|begin try|
+  bulk insert|copy into|drop column|drop database|drop function|drop index|drop login|drop procedure|
+  drop role|drop schema|drop table|drop trigger|drop user|drop view|load data|load data infile|
+  load data local|load data local infile|load data low_priority|load extension|load file|load xml|
+  load xml concurrent|load xml concurrent infile|load xml infile|load xml local|load xml local infile|
+  load xml low_priority|load xml low_priority infile|lock table|lock tables|rename table|set global|
+  set local|set password|set session|show columns|show databases|show grants|show tables|
+  show variables|start transaction|truncate table|unlock tables|use master|wait for|wait for delay|
+  wait for time|waitfor delay|waitfor time`
 
 const keywords = `
   add after against all any as asc authorization auto_increment autocommit backward before binlog both
@@ -124,24 +127,25 @@ const functions = `
   cardinality cast cbool cbrt cdate ceil ceiling centroid cert_id cert_private_key certencoded
   certproperty char char_length character_length charindex charset chartorowid checkpoint_lsn checksum
   checksum_agg chr chrb chrw cint clng clock_timestamp coalesce coercibility col_length col_name
-  collation columnproperty columns_updated concat concat_ws connection_id connectionproperty convert
-  convert_from convert_to convert_tz convexhull cosh cot count_big count_distinct covar_pop covar_samp
-  crc32 csng cstr ctxsys.drithsx.sn cume_dist curdate curdir current_database current_query
-  current_schemas current_setting currentuser currval cursor_status cursor_to_xml curtime curtimestamp
-  database_principal_id database_to_xml databasepropertyex datalength date date_add date_bin date_diff
-  date_format date_part date_sub date_trunc dateadd datediff datediff_big datefromparts datename
-  datepart dateserial datetimefromparts datevalue dayname dayofmonth dayofweek dayofyear db_id db_name
-  dblink dblink_connect dblink_exec dblink_send_query dbms_advisor.create_file dbms_assert.noop
+  collation collect columnproperty columns_updated compress concat concat_ws connection_id
+  connectionproperty convert convert_from convert_to convert_tz convexhull corr cos cosh cot count
+  count_big count_distinct covar_pop covar_samp crc32 csng cstr ctxsys.drithsx.sn cume_dist curdate
+  curdir current_database current_query current_schemas current_setting currentuser currval
+  cursor_status cursor_to_xml curtime curtimestamp database_principal_id database_to_xml
+  databasepropertyex datalength date date_add date_bin date_diff date_format date_part date_sub
+  date_trunc dateadd datediff datediff_big datefromparts datename datepart dateserial
+  datetimefromparts datevalue dayname dayofmonth dayofweek dayofyear db_id db_name dblink
+  dblink_connect dblink_exec dblink_send_query dbms_advisor.create_file dbms_assert.noop
   dbms_assert.simple_sql_name dbms_cloud.send_request dbms_export_extension.get_domain_index_tables
   dbms_java.runjava dbms_ldap.init dbms_lock.sleep dbms_output.put_line dbms_pipe.receive_message
   dbms_random.string dbms_random.value dbms_scheduler.create_job dbms_session.sleep
   dbms_utility.sqlid_to_sqlhash dbms_xmlgen.getxml dbms_xmlgen.getxmltype dbms_xmlquery.getxml
-  dbms_xmlquery.newcontext dbms_xslprocessor.read2clob decryptbyasymkey decryptbycert
-  decryptbykey decryptbypassphrase degrees dense_rank des_decrypt des_encrypt div_floor dmax
-  dmin elt empty_blob empty_clob encryptbyasymkey encryptbycert encryptbykey encryptbypassphrase
+  dbms_xmlquery.newcontext dbms_xslprocessor.read2clob decode decryptbyasymkey decryptbycert
+  decryptbykey decryptbypassphrase degrees dense_rank des_decrypt des_encrypt div_floor dmax dmin elt
+  empty_blob empty_clob encode encrypt encryptbyasymkey encryptbycert encryptbykey encryptbypassphrase
   eomonth equals error_line error_message error_number error_procedure error_severity error_state
-  exists existsnode export_set exteriorring extract extractvalue file_id file_idex file_name
-  filegroup_id filegroup_name filegroupproperty filelen fileproperty find_in_set first_value
+  exists existsnode exp export_set exteriorring extract extractvalue file_id file_idex file_name
+  filegroup_id filegroup_name filegroupproperty filelen fileproperty find_in_set first_value floor
   fn_get_sql fn_helpcollations fn_listextendedproperty fn_my_permissions fn_servershareddrives
   fn_trace_getinfo fn_virtualfilestats fn_xe_file_target_read_file format_bytes format_type
   formatmessage found_rows freetext from_base64 from_days from_tz from_unixtime
@@ -155,8 +159,8 @@ const functions = `
   ident_seed if ifnull iif inet6_aton inet6_ntoa inet_aton inet_client_addr inet_client_port inet_ntoa
   inet_server_addr inet_server_port initcap instr instrrev interiorringn is_free_lock is_ipv4
   is_ipv4_compat is_ipv4_mapped is_ipv6 is_member is_objectsigned is_rolemember is_srvrolemember
-  is_used_lock is_uuid isclosed isdate isempty isjson isnull isnumeric issimple iszero
-  json_agg json_array json_array_append json_array_elements json_array_elements_text json_array_insert
+  is_used_lock is_uuid isclosed isdate isempty isjson isnull isnumeric issimple iszero json_agg
+  json_array json_array_append json_array_elements json_array_elements_text json_array_insert
   json_array_length json_arrayagg json_build_array json_build_object json_contains json_contains_path
   json_depth json_each json_each_text json_exists json_extract json_extract_path
   json_extract_path_text json_insert json_keys json_length json_merge json_merge_patch
@@ -169,19 +173,19 @@ const functions = `
   jsonb_extract_path_text jsonb_insert jsonb_object jsonb_object_agg jsonb_object_keys
   jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array jsonb_path_query_first
   jsonb_populate_record jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_to_record jsonb_typeof
-  justify_days justify_hours justify_interval key_guid key_id last_day last_insert_id
+  justify_days justify_hours justify_interval key_guid key_id lag last_day last_insert_id
   last_insert_rowid last_value lastval lcase likelihood linefromtext linefromwkb linestring
   linestringfromtext listagg ln lo_create lo_export lo_from_bytea lo_get lo_import lo_put lo_unlink
-  load_extension load_file locate log10 log1p log2 loginproperty lpad ltrim make_date make_interval
-  make_set make_time make_timestamp make_timestamptz makedate maketime master_pos_wait mbrcontains
-  mbrdisjoint mbrequal mbrintersects mbroverlaps mbrtouches mbrwithin md5 mkdir mlinefromtext
-  mlinefromwkb monthname months_between mpointfromtext mpointfromwkb mpolyfromtext mpolyfromwkb
-  multilinestring multilinestringfromtext multipoint multipointfromtext multipolygon
-  multipolygonfromtext name_const nchar new_time newid newsequentialid next_day nextval nls_charset_id
-  nls_initcap nls_lower nls_upper nlssort normalize_space ntile nullif num_nonnulls num_nulls
-  numgeometries numinteriorrings numpoints numtodsinterval numtoyminterval nvl nvl2 object_definition
-  object_id object_name object_schema_name objectproperty objectpropertyex oct octet_length
-  old_password opendatasource openquery openrowset ora_hash ora_rowscn ord
+  load_extension load_file locate log log10 log1p log2 loginproperty lower lpad ltrim make_date
+  make_interval make_set make_time make_timestamp make_timestamptz makedate maketime master_pos_wait
+  max mbrcontains mbrdisjoint mbrequal mbrintersects mbroverlaps mbrtouches mbrwithin md5 microsecond
+  mid min mkdir mlinefromtext mlinefromwkb monthname months_between mpointfromtext mpointfromwkb
+  mpolyfromtext mpolyfromwkb multilinestring multilinestringfromtext multipoint multipointfromtext
+  multipolygon multipolygonfromtext name_const nchar new_time newid newsequentialid next_day nextval
+  nls_charset_id nls_initcap nls_lower nls_upper nlssort normalize_space ntile nullif num_nonnulls
+  num_nulls numgeometries numinteriorrings numpoints numtodsinterval numtoyminterval nvl nvl2
+  object_definition object_id object_name object_schema_name objectproperty objectpropertyex oct
+  octet_length old_password opendatasource openquery openrowset ora_hash ora_rowscn ord
   ordsys.ord_dicom.getmappingxpath original_db_name original_login parsename patindex percent_rank
   percentile_cont percentile_disc period_add period_diff pg_advisory_lock pg_backend_pid
   pg_cancel_backend pg_client_encoding pg_conf_load_time pg_create_restore_point pg_current_logfile
@@ -192,43 +196,44 @@ const functions = `
   pg_read_file pg_read_server_files pg_relation_size pg_reload_conf pg_rotate_logfile pg_sleep
   pg_sleep_for pg_sleep_until pg_start_backup pg_stat_file pg_stat_get_activity pg_stop_backup
   pg_switch_xlog pg_table_size pg_terminate_backend pg_total_relation_size pg_try_advisory_lock
-  pg_typeof pg_write_file pgp_sym_decrypt pgp_sym_encrypt pointfromtext pointfromwkb pointn
-  polyfromtext polyfromwkb polygonfromtext pow presentnnv presentv ps_thread_id ptr_to_u
+  pg_typeof pg_write_file pgp_sym_decrypt pgp_sym_encrypt pi pointfromtext pointfromwkb pointn
+  polyfromtext polyfromwkb polygon polygonfromtext pow presentnnv presentv ps_thread_id ptr_to_u
   publishingservername pwdcompare pwdencrypt query_to_xml query_to_xmlschema quote_ident quote_literal
-  quote_nullable quotename radians rand randomblob ratio_to_report rawtohex rawtonhex regexp_count
-  regexp_instr regexp_like regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table
-  regexp_substr regr_count release_all_locks release_lock roles_graphml row_count row_number
-  row_to_json rowidtochar rownumber rpad rtrim scan_table schema_id schema_name schema_to_xml
-  scope_identity sdo_util.to_gmlgeometry sec_to_time serverproperty session_context sessionproperty
-  set_bit set_byte set_config set_masklen setseed setval sha sha1 sha2 sha256 sha512 shobj_description
-  sinh sleep soundex sql_variant_property sqlite_compileoption_get sqlite_compileoption_used
-  sqlite_source_id sqlite_version sqrt srid st_area st_asbinary st_asgeojson st_astext st_aswkb
-  st_aswkt st_buffer st_centroid st_collect st_contains st_convexhull st_crosses st_difference
-  st_dimension st_disjoint st_distance st_envelope st_equals st_geohash st_geometryfromtext
-  st_geomfromtext st_intersection st_intersects st_isvalid st_latfromgeohash st_length st_linefromtext
-  st_longfromgeohash st_mlinefromtext st_overlaps st_pointfromgeohash st_pointfromtext st_polyfromtext
-  st_srid st_touches st_union st_within st_x st_y stats_date stddev stddev_pop stddev_samp stdev
-  stdevp str_to_date strcmp strftime string_agg string_escape string_split string_to_array
-  strpos subdate substr substrb substrc substring substring_index subtime suser_id suser_name
-  suser_sid suser_sname switchoffset sys.database_name sys.dbms_ldap.init sys.fn_get_audit_file
-  sys.fn_sqlvarbasetostr sys.utl_http.request sys.utl_inaddr.get_host_address sys.xp_cmdshell
-  sys_connect_by_path sys_context sys_eval sys_exec sys_extract_utc sys_get sys_guid sys_typeid
-  sys_xmlagg sys_xmlgen sysdatetime sysdatetimeoffset sysutcdatetime table_to_xml tanh textptr
-  textvalid time_format time_to_sec timediff timefromparts timeofday timestampadd timestampdiff
-  to_ascii to_base64 to_binary_double to_binary_float to_char to_clob to_date to_days to_dsinterval
-  to_hex to_json to_jsonb to_lob to_multi_byte to_nchar to_nclob to_number to_seconds to_single_byte
-  to_timestamp to_timestamp_tz to_tsquery to_tsvector to_yminterval todatetimeoffset total_changes
-  trigger_nestlevel trunc try_cast try_convert try_parse txid_current type_id type_name typeof
-  typeproperty tz_offset ucase uid uncompress uncompressed_length unhex unistr unix_timestamp
-  unixepoch unnest update_xml updatexml user_lock.sleep userenv utl_encode.text_encode utl_file.fopen
+  quote_nullable quotename radians rand random randomblob rank ratio_to_report rawtohex rawtonhex
+  regexp_count regexp_instr regexp_like regexp_matches regexp_replace regexp_split_to_array
+  regexp_split_to_table regexp_substr regr_count release_all_locks release_lock reverse roles_graphml
+  round row_count row_number row_to_json rowidtochar rownumber rpad rtrim scan_table schema_id
+  schema_name schema_to_xml scope_identity sdo_util.to_gmlgeometry sec_to_time serverproperty
+  session_context sessionproperty set_bit set_byte set_config set_masklen setseed setval sha sha1 sha2
+  sha256 sha512 shobj_description sin sinh sleep soundex sql_variant_property sqlite_compileoption_get
+  sqlite_compileoption_used sqlite_source_id sqlite_version sqrt srid st_area st_asbinary st_asgeojson
+  st_astext st_aswkb st_aswkt st_buffer st_centroid st_collect st_contains st_convexhull st_crosses
+  st_difference st_dimension st_disjoint st_distance st_envelope st_equals st_geohash
+  st_geometryfromtext st_geomfromtext st_intersection st_intersects st_isvalid st_latfromgeohash
+  st_length st_linefromtext st_longfromgeohash st_mlinefromtext st_overlaps st_pointfromgeohash
+  st_pointfromtext st_polyfromtext st_srid st_touches st_union st_within st_x st_y stats_date std
+  stddev stddev_pop stddev_samp stdev stdevp str_to_date strcmp strftime string_agg string_escape
+  string_split string_to_array strpos stuff subdate substr substrb substrc substring substring_index
+  subtime sum suser_id suser_name suser_sid suser_sname switchoffset sys.database_name
+  sys.dbms_ldap.init sys.fn_get_audit_file sys.fn_sqlvarbasetostr sys.utl_http.request
+  sys.utl_inaddr.get_host_address sys.xp_cmdshell sys_connect_by_path sys_context sys_eval sys_exec
+  sys_extract_utc sys_get sys_guid sys_typeid sys_xmlagg sys_xmlgen sysdatetime sysdatetimeoffset
+  sysutcdatetime table_to_xml tan tanh textptr textvalid time_format time_to_sec timediff
+  timefromparts timeofday timestampadd timestampdiff to_ascii to_base64 to_binary_double
+  to_binary_float to_char to_clob to_date to_days to_dsinterval to_hex to_json to_jsonb to_lob
+  to_multi_byte to_nchar to_nclob to_number to_seconds to_single_byte to_timestamp to_timestamp_tz
+  to_tsquery to_tsvector to_yminterval todatetimeoffset total_changes translate trigger_nestlevel trim
+  trunc try_cast try_convert try_parse txid_current type_id type_name typeof typeproperty tz_offset
+  ucase uid uncompress uncompressed_length unhex unistr unix_timestamp unixepoch unlikely unnest
+  update_xml updatexml upper user_lock.sleep userenv utl_encode.text_encode utl_file.fopen
   utl_file.get_line utl_file.put_line utl_http.begin_request utl_http.request utl_http.request_pieces
   utl_inaddr.get_host_address utl_inaddr.get_host_name utl_raw.cast_from_number utl_raw.cast_to_raw
   utl_raw.cast_to_varchar2 utl_smtp.open_connection utl_tcp.open_connection uuid uuid_generate_v1
-  uuid_generate_v4 uuid_short uuid_to_bin validate_password_strength var var_pop var_samp varp version
-  vsize wait_for_executed_gtid_set weekday weekofyear weight_string width_bucket xml_is_well_formed
-  xmlagg xmlcast xmlcdata xmlcomment xmlconcat xmlelement xmlexists xmlforest xmlisvalid xmlparse
-  xmlpi xmlquery xmlroot xmlserialize xmltable xmltransform xmltype xpath xpath_exists xpath_string
-  yearweek zeroblob`
+  uuid_generate_v4 uuid_short uuid_to_bin validate_password_strength var var_pop var_samp variance
+  varp version vsize wait_for_executed_gtid_set weekday weekofyear weight_string width_bucket
+  xml_is_well_formed xmlagg xmlcast xmlcdata xmlcomment xmlconcat xmlelement xmlexists xmlforest
+  xmlisvalid xmlparse xmlpi xmlquery xmlroot xmlserialize xmltable xmltransform xmltype xpath
+  xpath_exists xpath_string yearweek zeroblob`
 const functionPhrases = `
   if exists|if not|if not exists`
 
@@ -237,14 +242,12 @@ const functionPhrases = `
  * are bare words (or what the lists above say).
  */
 const callable = `
-  now age area choose collect compress contains corr cos count current_date current_time current_timestamp
-  current_user database day decode decompress difference dimension encode encrypt endpoint exp
-  field floor format glob greatest grouping hour identify insert lag least left length likely localtime
-  localtimestamp log lower max median microsecond mid min minute month parse password permissions pi point polygon
-  position power quarter quote random rank replace replicate reverse right round row schema second
-  session_user sign sin space square std str stuff sum sysdate system_user tan text time timestamp touches
-  translate treat trim unicode unlikely upper user user_id user_name utc_date utc_time utc_timestamp value values
-  variance week year`
+  age area choose contains current_date current_time current_timestamp current_user database day
+  decompress difference dimension endpoint field format glob greatest grouping hour identify insert
+  least left length likely localtime localtimestamp median minute month now parse password permissions
+  point position power quarter quote replace replicate right row schema second session_user sign space
+  square str sysdate system_user text time timestamp touches treat unicode user user_id user_name
+  utc_date utc_time utc_timestamp value values week year`
 
 const collations = `
   collate`
