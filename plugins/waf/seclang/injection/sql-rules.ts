@@ -58,7 +58,7 @@ const logic: readonly Rule[] = [
   after(anyStart, '&\\(?E[^n]'),
   like(/^n\)&\(E/),
   like(/^[1sv]\)&\([1s]/),
-  like(/^[1nsv]&\(1\)/, isComparedNext),
+  like(/^[1nsv]&\([1sv]\)/, isComparedNext),
   like(/^s&\(?[snv1]/, (reading) => reading.leavesStringInOrder),
 ]
 
@@ -96,7 +96,7 @@ const query: readonly Rule[] = [
   like(/^Enk(?!nn)/, (reading) => reading.selects && !hasProseKeyword(reading)),
   // case when, (select, and a query where SQL Server needs no semicolon.
   like(/^Ek/, (reading) => reading.textOf('k') === 'WHEN'),
-  like(/[1nsvof(,]\)?\(E[1kfsv(o]|\(En[k,]/, (reading) => reading.selects && !hasProseKeyword(reading)),
+  like(/.\(E[1kfsv(o]|.\(En[k,]/, (reading) => reading.selects && !hasProseKeyword(reading)),
   after(anyStart, '[o,]\\(E'),
   like(/^[1sv]\)?E[1sv(fok]/, (reading) => reading.selects),
   like(/^[1sv]\)?En[ET]/, (reading) => reading.textOf('E') === 'UPDATE'),
