@@ -30,6 +30,12 @@ export const programs: readonly Program[] = [
     debian: 'redis-server redis-tools',
   },
   {
+    name: 'OWASP CRS 3.3',
+    usedFor: 'loading and running it in the WAF engine',
+    anyOf: ['test -f /usr/share/modsecurity-crs/rules/REQUEST-901-INITIALIZATION.conf'],
+    debian: 'modsecurity-crs',
+  },
+  {
     name: 'OpenSSL',
     usedFor: 'making certificates for TLS',
     anyOf: ['command -v openssl'],

@@ -2,6 +2,7 @@
 
 import { type Directive, readDirectives } from './lexer.ts'
 import type { Marker, Phase, Rule, RuleMatcher } from './model.ts'
+import { neverMatching } from './operators/create.ts'
 import { messageOf, type Place, type SecLangProblem } from './problem.ts'
 import { matchId, matchMessage, matchTag } from './rule-matcher.ts'
 import {
@@ -138,8 +139,10 @@ export class RuleSetParser {
     if (earlier !== undefined)
       throw new Error(`rule ${rule.id} is there already: ${earlier.file}:${earlier.line}`)
     this.#ids.set(rule.id, rule)
-    const note = rule.effects.length > 0 ? persistentStore(rule) : null
-    if (note !== null) this.#note(rule, note)
+    for (let link: Rule | null = rule; link !== null; link = link.chained) {
+      const note = noteOn(link)
+      if (note !== null) this.#note(link, `rule ${rule.id}: ${note}`)
+    }
   }
 
   #note({ file, line }: Place, message: string): void {
@@ -196,10 +199,14 @@ export class RuleSetParser {
   }
 }
 
-function persistentStore(rule: Rule): string | null {
+/** What a rule asks for and does not get. */
+function noteOn(rule: Rule): string | null {
+  const operator = rule.operator?.name
+  const reason = operator === undefined ? undefined : neverMatching.get(operator)
+  if (reason !== undefined) return `@${operator} never matches: ${reason}`
   for (const effect of rule.effects) {
     if (effect.kind === 'setvar' && effect.store !== 'TX' && effect.store !== 'ENV') {
-      return `rule ${rule.id} writes ${effect.store}, which is kept for one transaction only`
+      return `${effect.store} is kept for one transaction only`
     }
   }
   return null

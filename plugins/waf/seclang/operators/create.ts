@@ -54,12 +54,19 @@ const factories: ReadonlyMap<string, Factory> = new Map<string, Factory>([
   ['verifysvnr', (argument) => createCheckedOperator(argument, isSvnr)],
 ])
 
+/**
+ * Operators that CRS 3.3 names in rules which are off unless its set-up turns them on. They load, never match, and are
+ * named in the notes of the rule set with this reason.
+ */
+export const neverMatching: ReadonlyMap<string, string> = new Map([
+  ['geolookup', 'there is no database of places; decide by country in front of the gateway'],
+  ['rbl', 'a request does not wait for a look-up elsewhere; use the plugin ip-restriction'],
+])
+
 const refused: ReadonlyMap<string, string> = new Map([
   ['fuzzyhash', 'there is no ssdeep here'],
-  ['geolookup', 'there is no database of places; decide by country in front of the gateway'],
   ['gsblookup', 'a request does not wait for a look-up elsewhere'],
   ['inspectfile', 'rules do not run programs'],
-  ['rbl', 'a request does not wait for a look-up elsewhere; use the plugin ip-restriction'],
   ['rsub', 'rules do not change requests'],
   ['validatedtd', 'XML is not validated'],
   ['validatehash', 'links are not signed'],
@@ -69,6 +76,7 @@ const refused: ReadonlyMap<string, string> = new Map([
 /** An operator whose argument is known. Throws an Error that says what is wrong with name or argument. */
 export function createOperator(name: string, argument: string, env: OperatorEnv): Operator {
   const key = name.toLowerCase()
+  if (neverMatching.has(key)) return { hint: null, evaluate: () => false }
   const factory = factories.get(key)
   if (factory !== undefined) return named(name, () => factory(argument, env))
   const compareStrings = stringComparisons.get(key)
@@ -88,6 +96,7 @@ export function createDynamicOperator(name: string): DynamicOperator {
   if (compareNumbers !== undefined)
     return (value, argument) => compareNumbers(numberOf(value), numberOf(argument))
   if (key === 'rx') return createDynamicPattern()
+  if (neverMatching.has(key)) return () => false
   throw refused.has(key) || !factories.has(key)
     ? unknownOperator(name)
     : new Error(`@${name} takes no macros: its argument is read when the rules are loaded`)

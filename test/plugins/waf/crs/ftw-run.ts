@@ -2,7 +2,7 @@
 
 import type { RuleMatch } from '../../../../plugins/waf/seclang/match.ts'
 import type { Waf } from '../../../../plugins/waf/seclang/waf.ts'
-import { type FtwOutput, type FtwTest, isRefusedByFront, toRequest, type WireRequest } from './ftw-test.ts'
+import { type FtwOutput, type FtwTest, isRefusedByFront, toRequest, type WireRequest } from './ftw-case.ts'
 
 /** What ../shared/crs/README.md says the tests expect before the rules. */
 export const testSetup = `

@@ -1,8 +1,8 @@
 // Prints how the CRS 4 regression tests go, by rule: node test/plugins/waf/crs/report.ts [file.jsonl] [rule] [-v]
 
 import { createWaf } from '../../../../plugins/waf/seclang/waf.ts'
+import { readTests } from './ftw-case.ts'
 import { runTest, testSetup } from './ftw-run.ts'
-import { readTests } from './ftw-test.ts'
 import { crs4, fileEnv } from './rule-files.ts'
 
 const words = process.argv.slice(2)
