@@ -91,8 +91,24 @@ const retry = Type.Object(
 
 const breaker = Type.Object(
   {
-    maxConnections: wholeNumber('Open connections to the upstream per worker.', 1024, 1, 1_000_000),
-    maxPending: wholeNumber('Requests that wait for a connection, per worker.', 1024, 0, 1_000_000),
+    maxConnections: wholeNumber(
+      'Requests under way to the upstream, each on a connection of its own, per worker.',
+      1024,
+      1,
+      1_000_000,
+    ),
+    maxPending: wholeNumber(
+      'Requests that wait for a connection, per worker. When there are more, the tenant with most of them gets 503 first.',
+      1024,
+      0,
+      1_000_000,
+    ),
+    maxPerTenant: wholeNumber(
+      'Requests of one tenant under way to the upstream, per worker; 0 is no cap of its own.',
+      0,
+      0,
+      1_000_000,
+    ),
     errorPercent: wholeNumber('Share of failures that opens the breaker; 0 turns it off.', 0, 0, 100),
   },
   { ...closed, default: {}, description: 'Bounds what a sick upstream can hold.' },

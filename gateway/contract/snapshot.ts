@@ -239,6 +239,8 @@ export interface UpstreamConfig {
   readonly breaker: {
     readonly maxConnections: number
     readonly maxPending: number
+    /** Of these connections, for one tenant; 0: as many as there are. */
+    readonly maxPerTenant: number
     /** Failures among the last seconds' responses that open the breaker; 0 turns it off. */
     readonly errorPercent: number
   }

@@ -274,7 +274,7 @@ test('a snapshot has its defaults, absent options as null, and names in lower ca
       slowStartMs: 0,
       health: { active: null, passive: { failures: 5, ejectMs: 30_000 } },
       retry: { attempts: 2, budgetPercent: 20, on: ['connect-failure', 'reset-before-response'] },
-      breaker: { maxConnections: 1024, maxPending: 1024, errorPercent: 0 },
+      breaker: { maxConnections: 1024, maxPending: 1024, maxPerTenant: 0, errorPercent: 0 },
       timeouts: { connectMs: 2000, headersMs: 30_000, bodyIdleMs: 60_000 },
       transport: 'http1',
       preserveHost: false,

@@ -1,13 +1,15 @@
 // The policy of one upstream in one worker: who is asked next, whether anybody may be asked, and what is learnt from
-// every try. Synchronous, without I/O; called by forward.ts. The order of calls for one request:
-// admit, then per try pick, began, answered (optional), ended; takeRetry before each try after the first.
+// every try. Synchronous, without I/O; called by forward.ts. The order of calls for one request: enter, wait if it is
+// busy, then per try pick and begin; of the attempt answered (optional) and ended; takeRetry before each further try.
 import type { Clock } from '../../contract/ports.ts'
 import type { TargetHealth } from '../../contract/protocol.ts'
 import type { TargetConfig, UpstreamConfig } from '../../contract/snapshot.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
 import { Breaker } from './breaker.ts'
-import type { Caller } from './caller.ts'
+import { type Caller, tenantIdOf } from './caller.ts'
 import { createEndpoint, type Endpoint, isEligible, reweigh, shareAt } from './endpoint.ts'
+import { FairLine, type Waiting } from './fair-line.ts'
+import { failureMs, latencyAt, observeLatency } from './latency.ts'
 import { countResult, eject, followEjection, mayEject, releaseSoonest } from './outlier.ts'
 import { RetryBudget } from './retry-budget.ts'
 
@@ -19,12 +21,18 @@ export interface Cluster {
   readonly endpoints: readonly Endpoint[]
   /** null: nobody is eligible. Excludes those already tried when another is there. */
   pick(tried: readonly Endpoint[], caller?: Caller | null): Endpoint | null
+  /** Once per request. open: the breaker holds it back. busy: it must `wait`; with ok it begins a try at once. */
+  enter(caller: Caller): 'ok' | 'open' | 'busy'
+  wait(one: Waiting): void
+  /** What held true when a wait began may no longer do so when it is over. */
+  isOpen(): boolean
+  /** It no longer waits. */
+  leave(one: Waiting): void
+  begin(endpoint: Endpoint, caller: Caller): Attempt
   /** Once per request. open: the breaker; full: maxConnections + maxPending tries are in flight in this worker. */
   admit(): 'ok' | 'open' | 'full'
   began(endpoint: Endpoint): void
-  /** Optional: a response head came that is no 502, 503 or 504. A long stream need not end to be good news. */
   answered(endpoint: Endpoint): void
-  /** Exactly once for every `began`. */
   ended(endpoint: Endpoint, outcome: Outcome): void
   /** Takes one retry from the budget; false when it is spent or the breaker is not closed. */
   takeRetry(): boolean
@@ -34,12 +42,25 @@ export interface Cluster {
   setTargets(targets: readonly TargetConfig[]): void
 }
 
+/** One try that is under way. */
+export interface Attempt {
+  /** Optional: a response head came that is no 502, 503 or 504. A long stream need not end to be good news. */
+  answered(): void
+  /** Exactly once. */
+  ended(outcome: Outcome): void
+}
+
+/** Why a request got no try. */
+export type Refusal = 'breaker' | 'full' | 'no-target'
+
 export interface ClusterPorts {
   readonly clock: Clock
   /** In [0, 1). */
   readonly random: () => number
   /** Told once when this worker ejects a target; `untilMs` is monotonic. */
   onEjected(target: string, untilMs: number): void
+  onRefused?(reason: Refusal): void
+  onRetry?(allowed: boolean): void
   /** The cluster of the same name in the runtime before. It goes on to be used and is not changed here. */
   readonly previous?: Cluster
 }
@@ -52,7 +73,7 @@ export function createCluster(config: UpstreamConfig, ports: ClusterPorts): Clus
 interface Traffic {
   readonly breaker: Breaker
   readonly budget: RetryBudget
-  inFlight: number
+  readonly line: FairLine
 }
 
 class UpstreamCluster implements Cluster {
@@ -61,7 +82,6 @@ class UpstreamCluster implements Cluster {
   readonly #ports: ClusterPorts
   readonly #balancer: Balancer
   readonly #traffic: Traffic
-  readonly #mostInFlight: number
   /** Reused by every pick. */
   readonly #candidates: Endpoint[] = []
 
@@ -74,8 +94,7 @@ class UpstreamCluster implements Cluster {
     this.#traffic =
       previous instanceof UpstreamCluster
         ? previous.#traffic
-        : { breaker: new Breaker(), budget: new RetryBudget(), inFlight: 0 }
-    this.#mostInFlight = config.breaker.maxConnections + config.breaker.maxPending
+        : { breaker: new Breaker(), budget: new RetryBudget(), line: new FairLine() }
   }
 
   pick(tried: readonly Endpoint[], caller: Caller | null = null): Endpoint | null {
@@ -87,19 +106,44 @@ class UpstreamCluster implements Cluster {
     return this.#collect(nobody, nowMs) ? this.#balancer(this.#candidates, caller, nowMs) : null
   }
 
+  enter(caller: Caller): 'ok' | 'open' | 'busy' {
+    const nowMs = this.#ports.clock.monotonicMs()
+    const { breaker, budget, line } = this.#traffic
+    if (!breaker.admits(nowMs, this.config.breaker.errorPercent)) {
+      this.#ports.onRefused?.('breaker')
+      return 'open'
+    }
+    budget.countRequest(nowMs)
+    return line.hasPlace(tenantIdOf(caller), this.config.breaker) ? 'ok' : 'busy'
+  }
+
+  isOpen(): boolean {
+    return !this.#traffic.breaker.admits(this.#ports.clock.monotonicMs(), this.config.breaker.errorPercent)
+  }
+
+  wait(one: Waiting): void {
+    this.#traffic.line.join(one, this.config.breaker)
+  }
+
+  leave(one: Waiting): void {
+    this.#traffic.line.leave(one)
+  }
+
+  begin(endpoint: Endpoint, caller: Caller): Attempt {
+    return new EndpointAttempt(this, endpoint, tenantIdOf(caller))
+  }
+
   admit(): 'ok' | 'open' | 'full' {
     const nowMs = this.#ports.clock.monotonicMs()
-    const { breaker, budget, inFlight } = this.#traffic
+    const { breaker, budget, line } = this.#traffic
     if (!breaker.admits(nowMs, this.config.breaker.errorPercent)) return 'open'
-    if (inFlight >= this.#mostInFlight) return 'full'
+    if (line.active >= this.config.breaker.maxConnections + this.config.breaker.maxPending) return 'full'
     budget.countRequest(nowMs)
     return 'ok'
   }
 
   began(endpoint: Endpoint): void {
-    endpoint.inFlight += 1
-    this.#traffic.inFlight += 1
-    this.#traffic.breaker.began(this.#ports.clock.monotonicMs())
+    this.opened(endpoint, '')
   }
 
   answered(endpoint: Endpoint): void {
@@ -108,11 +152,33 @@ class UpstreamCluster implements Cluster {
   }
 
   ended(endpoint: Endpoint, outcome: Outcome): void {
-    if (endpoint.inFlight === 0) return
-    endpoint.inFlight -= 1
-    this.#traffic.inFlight -= 1
+    if (endpoint.inFlight > 0) this.closed(endpoint, '', outcome)
+  }
+
+  /** For attempts: returns the time. */
+  opened(endpoint: Endpoint, tenantId: string): number {
     const nowMs = this.#ports.clock.monotonicMs()
-    const { breaker } = this.#traffic
+    endpoint.inFlight += 1
+    this.#traffic.line.began(tenantId)
+    this.#traffic.breaker.began(nowMs)
+    return nowMs
+  }
+
+  /** For attempts: the head came, or it will not. */
+  measured(endpoint: Endpoint, startedMs: number, outcome: Outcome): void {
+    const nowMs = this.#ports.clock.monotonicMs()
+    const tookMs = nowMs - startedMs
+    if (outcome === 'ok') observeLatency(endpoint, tookMs, nowMs)
+    else if (outcome !== 'cancelled') observeLatency(endpoint, Math.max(failureMs, tookMs), nowMs)
+    // A client that left says at least how long the answer did not come.
+    else if (tookMs > latencyAt(endpoint, nowMs)) observeLatency(endpoint, tookMs, nowMs)
+  }
+
+  closed(endpoint: Endpoint, tenantId: string, outcome: Outcome): void {
+    const nowMs = this.#ports.clock.monotonicMs()
+    const { breaker, line } = this.#traffic
+    endpoint.inFlight -= 1
+    line.ended(tenantId, this.config.breaker)
     if (outcome === 'cancelled') {
       breaker.cancelled(nowMs)
       return
@@ -125,8 +191,11 @@ class UpstreamCluster implements Cluster {
 
   takeRetry(): boolean {
     const { breaker, budget } = this.#traffic
-    if (!breaker.isClosed(this.config.breaker.errorPercent)) return false
-    return budget.take(this.#ports.clock.monotonicMs(), this.config.retry.budgetPercent)
+    const allowed =
+      breaker.isClosed(this.config.breaker.errorPercent) &&
+      budget.take(this.#ports.clock.monotonicMs(), this.config.retry.budgetPercent)
+    this.#ports.onRetry?.(allowed)
+    return allowed
   }
 
   applyHealth(states: readonly TargetHealth[]): void {
@@ -177,6 +246,40 @@ class UpstreamCluster implements Cluster {
       candidates.push(one)
     }
     return candidates.length > 0
+  }
+}
+
+class EndpointAttempt implements Attempt {
+  readonly #cluster: UpstreamCluster
+  readonly #endpoint: Endpoint
+  readonly #tenantId: string
+  readonly #startedMs: number
+  #measured = false
+  #over = false
+
+  constructor(cluster: UpstreamCluster, endpoint: Endpoint, tenantId: string) {
+    this.#cluster = cluster
+    this.#endpoint = endpoint
+    this.#tenantId = tenantId
+    this.#startedMs = cluster.opened(endpoint, tenantId)
+  }
+
+  answered(): void {
+    this.#measure('ok')
+    this.#cluster.answered(this.#endpoint)
+  }
+
+  ended(outcome: Outcome): void {
+    if (this.#over) return
+    this.#over = true
+    this.#measure(outcome)
+    this.#cluster.closed(this.#endpoint, this.#tenantId, outcome)
+  }
+
+  #measure(outcome: Outcome): void {
+    if (this.#measured) return
+    this.#measured = true
+    this.#cluster.measured(this.#endpoint, this.#startedMs, outcome)
   }
 }
 

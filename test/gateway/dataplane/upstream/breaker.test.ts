@@ -8,7 +8,7 @@ function createBroken(errorPercent = 50, over = {}): Bench {
   return createBench(
     createUpstream([1], {
       health: { active: null, passive: null },
-      breaker: { maxConnections: 20, maxPending: 10, errorPercent, ...over },
+      breaker: { maxConnections: 20, maxPending: 10, maxPerTenant: 0, errorPercent, ...over },
     }),
   )
 }

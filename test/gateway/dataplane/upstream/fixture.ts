@@ -18,7 +18,7 @@ export function createUpstream(
     slowStartMs: 0,
     health: { active: null, passive: { failures: 3, ejectMs: 1000 } },
     retry: { attempts: 2, budgetPercent: 20, on: ['connect-failure'] },
-    breaker: { maxConnections: 1000, maxPending: 1000, errorPercent: 0 },
+    breaker: { maxConnections: 1000, maxPending: 1000, maxPerTenant: 0, errorPercent: 0 },
     timeouts: { connectMs: 1000, headersMs: 1000, bodyIdleMs: 1000 },
     transport: 'http1',
     preserveHost: false,
