@@ -120,6 +120,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     documents,
     revocations: siblings.revocations,
     metrics,
+    gauges,
     sink,
     ports: null as Ports | null,
   }
@@ -127,6 +128,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     count: gateway.workers,
     entry: new URL('./worker.ts', import.meta.url),
     boot: (index) => ({ index, counters, logLevel: gateway.log.level, redis: gateway.redis }),
+    blockedMs: gateway.limits.workerBlockedMs,
     log,
     events: createWorkerEvents(workers),
   })

@@ -7,10 +7,12 @@ import type { FromWorker, Question, ToWorker, WorkerBoot } from './contract/prot
 import type { GatewayConfig, RedisConfig, Snapshot } from './contract/snapshot.ts'
 import { createDocuments } from './dataplane/documents.ts'
 import type { Exchange } from './dataplane/exchange.ts'
+import { startHeartbeat } from './dataplane/heartbeat.ts'
 import { createInstanceStore } from './dataplane/instances.ts'
 import { createListener, type Listener } from './dataplane/listener.ts'
 import { createLogBatch } from './dataplane/log-batch.ts'
 import { createWorkerMetrics } from './dataplane/metrics.ts'
+import { beatMs, Overload, refuseOverload } from './dataplane/overload.ts'
 import { createPeers } from './dataplane/peers.ts'
 import { createRevocationReplica } from './dataplane/revocations.ts'
 import { compileRuntime, type Runtime } from './dataplane/runtime.ts'
@@ -57,6 +59,14 @@ const instances = createInstanceStore(findDefinition, {
   accessLog: logs.access,
 })
 const trials = createTrials(instances, clock)
+const overload = new Overload(() => live?.snapshot.gateway.limits.eventLoopLagMs ?? 0)
+const stopHeartbeat = startHeartbeat({
+  ...{ clock, beats: boot.beats, everyMs: beatMs },
+  onBeat: (lagMs) => overload.observe(lagMs),
+})
+const refusals = metrics.port
+  .counter('aegis_overload_refusals_total', 'Requests refused because the worker had too much to do.', [])
+  .labels()
 
 const listeners: Listener[] = []
 let live: Runtime | null = null
@@ -111,6 +121,7 @@ async function prepare(version: number, snapshot: Snapshot): Promise<void> {
       log: logs.logger,
       random: Math.random,
       draining: () => draining,
+      shed: (ex) => refuseOverload(ex, overload, refusals),
     })
     prepared?.runtime.retire()
     prepared = { version, runtime }
@@ -166,6 +177,7 @@ async function drain(timeoutMs: number): Promise<void> {
   draining = true
   await Promise.all(listeners.map((listener) => listener.drain(timeoutMs)))
   vitals.stop()
+  stopHeartbeat()
   shared?.close()
   logs.flush()
   post({ kind: 'drained' })

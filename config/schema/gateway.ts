@@ -75,8 +75,22 @@ const limits = Type.Object(
       0,
       1_000_000_000,
     ),
+    eventLoopLagMs: durationMs(
+      'A worker that is so far behind for a while refuses requests with 503, those of the busiest tenants first; 0: it does not.',
+      500,
+      0,
+    ),
+    workerBlockedMs: durationMs(
+      'A worker whose event loop stands still for so long is ended and replaced; 0: it is not.',
+      10_000,
+      0,
+    ),
   },
-  { ...closed, default: {}, description: 'What a client may send at most.' },
+  {
+    ...closed,
+    default: {},
+    description: 'What clients may send at most, and when the gateway has too much to do.',
+  },
 )
 
 const timeouts = Type.Object(

@@ -6,6 +6,8 @@ export interface WorkerBoot {
   readonly index: number
   /** The shared counter table of gateway/shared-state/. */
   readonly counters: SharedArrayBuffer
+  /** One Int32 that the worker counts up as long as its event loop runs. */
+  readonly beats: SharedArrayBuffer
   readonly logLevel: LogConfig['level']
   /** null: all state is kept in process. */
   readonly redis: RedisConfig | null

@@ -82,6 +82,10 @@ export interface LimitsConfig {
   readonly connectionsPerIp: number
   /** Requests served on one downstream connection before it is closed; 0 is no limit. */
   readonly requestsPerConnection: number
+  /** Lag of a worker's event loop above which requests are refused; 0: none are. */
+  readonly eventLoopLagMs: number
+  /** A worker whose event loop stands still for this long is replaced; 0: it is not. */
+  readonly workerBlockedMs: number
 }
 
 export interface TimeoutsConfig {

@@ -9,6 +9,7 @@ export interface Gauges {
   version(version: number): void
   reload(ok: boolean): void
   health(states: readonly TargetHealth[]): void
+  workerGone(cause: 'died' | 'blocked'): void
 }
 
 export function createGauges(metrics: MetricsMerge['own'], counters: () => CounterStats): Gauges {
@@ -31,6 +32,9 @@ export function createGauges(metrics: MetricsMerge['own'], counters: () => Count
     'Live rate-limit counters that were given up for want of room.',
     [],
   )
+  const gone = metrics.counter('aegis_worker_replacements_total', 'Workers that died or were ended.', [
+    'cause',
+  ])
   let evicted = 0
   return {
     scrape() {
@@ -43,6 +47,7 @@ export function createGauges(metrics: MetricsMerge['own'], counters: () => Count
       lastOk.labels().set(ok ? 1 : 0)
       reloads.labels(ok ? 'ok' : 'refused').inc()
     },
+    workerGone: (cause) => gone.labels(cause).inc(),
     health(states) {
       health.reset()
       for (const state of states) {

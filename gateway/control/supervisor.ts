@@ -27,7 +27,8 @@ export interface SupervisorEvents {
   onReport(report: Report, worker: WorkerHandle): void
   /** A worker is there and wants its first config. Also after each replacement. A rejection ends the worker. */
   onUp(worker: WorkerHandle): Promise<void>
-  onDown(worker: WorkerHandle, reason: string): void
+  /** blocked: it gave no sign of life and was ended. */
+  onDown(worker: WorkerHandle, reason: string, cause: 'died' | 'blocked'): void
 }
 
 export interface Supervisor {
@@ -47,7 +48,9 @@ export interface Supervisor {
 interface Options {
   readonly count: number
   readonly entry: URL
-  readonly boot: (index: number) => WorkerBoot
+  readonly boot: (index: number) => Omit<WorkerBoot, 'beats'>
+  /** A worker whose event loop stands still for this long is ended and replaced; 0: none is. */
+  readonly blockedMs: number
   readonly events: SupervisorEvents
   readonly log: Logger
 }
@@ -55,6 +58,8 @@ interface Options {
 /** Respawn pauses grow to this, so that a worker that dies at once does not spin. */
 const longestPauseMs = 5_000
 const upTimeoutMs = 30_000
+/** So many looks without a beat in between make a worker blocked. */
+const looks = 10
 
 export function createSupervisor(options: Options): Supervisor {
   return new ThreadSupervisor(options)
@@ -67,12 +72,15 @@ class ThreadSupervisor implements Supervisor {
   #incarnations = 0
   #questions = 0
   #stopping = false
+  #watch: NodeJS.Timeout | undefined
 
   constructor(options: Options) {
     this.#options = options
   }
 
   async start(): Promise<void> {
+    const { blockedMs } = this.#options
+    if (blockedMs > 0) this.#watch = setInterval(() => this.#endBlocked(), blockedMs / looks).unref()
     await Promise.all(Array.from({ length: this.#options.count }, (_, index) => this.#spawn(index)))
   }
 
@@ -120,6 +128,7 @@ class ThreadSupervisor implements Supervisor {
 
   async drain(timeoutMs: number): Promise<void> {
     this.#stopping = true
+    clearInterval(this.#watch)
     await Promise.all(
       this.workers().map(async (worker) => {
         const drained = worker.hear(['drained'], () => true, timeoutMs + 2_000)
@@ -149,6 +158,17 @@ class ThreadSupervisor implements Supervisor {
     }
   }
 
+  /** Counted in looks of our own, not in time: when all of the process stood still, nobody is blocked. */
+  #endBlocked(): void {
+    for (const thread of this.#up.values()) {
+      if (!thread.settled || thread.looksWithoutBeat() < looks) continue
+      const { blockedMs, log } = this.#options
+      log.error({ worker: thread.index, blockedMs }, 'a worker gave no sign of life and is ended')
+      thread.blocked = true
+      void thread.end()
+    }
+  }
+
   #onMessage(thread: Thread, message: FromWorker): void {
     if (message.kind === 'log') this.#options.events.onLog(message.stream, message.lines)
     else if (message.kind === 'report') this.#options.events.onReport(message.report, thread)
@@ -157,7 +177,7 @@ class ThreadSupervisor implements Supervisor {
   #onGone(thread: Thread, reason: string): void {
     this.#all.delete(thread)
     if (this.#up.get(thread.index) === thread) this.#up.delete(thread.index)
-    this.#options.events.onDown(thread, reason)
+    this.#options.events.onDown(thread, reason, thread.blocked ? 'blocked' : 'died')
     // One that never settled is the business of whoever spawned it.
     if (this.#stopping || !thread.settled) return
     this.#options.log.error({ worker: thread.index, reason }, 'a worker died; it is being replaced')
@@ -182,6 +202,8 @@ class Thread implements WorkerHandle {
   readonly incarnation: number
   /** True once it has taken its first config. */
   settled = false
+  /** True once it was ended because it gave no sign of life. */
+  blocked = false
   /** Resolves with the reason once the thread is no more. */
   readonly gone: Promise<string>
   readonly #worker: Worker
@@ -189,11 +211,15 @@ class Thread implements WorkerHandle {
   readonly #mourners = new Set<(reason: string) => void>()
   /** Why the thread is no more; null while it lives. */
   #death: string | null = null
+  readonly #beats = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  #lastBeat = 0
+  #looks = 0
 
-  constructor(index: number, incarnation: number, entry: URL, boot: WorkerBoot) {
+  constructor(index: number, incarnation: number, entry: URL, boot: Omit<WorkerBoot, 'beats'>) {
     this.index = index
     this.incarnation = incarnation
-    this.#worker = new Worker(entry, { workerData: boot, name: `aegis-worker-${index}` })
+    const workerData: WorkerBoot = { ...boot, beats: this.#beats.buffer }
+    this.#worker = new Worker(entry, { workerData, name: `aegis-worker-${index}` })
     this.#worker.on('message', (message: FromWorker) => {
       for (const listener of this.#listeners) listener(message)
     })
@@ -209,6 +235,14 @@ class Thread implements WorkerHandle {
         resolve(reason)
       })
     })
+  }
+
+  /** How often this was asked since the last sign of life. */
+  looksWithoutBeat(): number {
+    const beat = Atomics.load(this.#beats, 0)
+    this.#looks = beat === this.#lastBeat ? this.#looks + 1 : 0
+    this.#lastBeat = beat
+    return this.#looks
   }
 
   listen(listener: Listener): void {

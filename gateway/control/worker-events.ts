@@ -3,6 +3,7 @@
 import type { GatewayConfig } from '../contract/snapshot.ts'
 import type { Discovery } from './discovery/discovery.ts'
 import type { DocumentFetcher } from './documents.ts'
+import type { Gauges } from './gauges.ts'
 import type { HealthChecker } from './health.ts'
 import type { LiveConfig } from './live-config.ts'
 import type { LogSink } from './log-sink.ts'
@@ -22,6 +23,7 @@ export interface WorkerCare {
   readonly documents: DocumentFetcher
   readonly revocations: RevocationStore
   readonly metrics: MetricsMerge
+  readonly gauges: Gauges
   readonly sink: LogSink
   /** null until the first workers listen; those get their config and ports from the start itself. */
   ports: Ports | null
@@ -30,7 +32,7 @@ export interface WorkerCare {
 const listenTimeoutMs = 10_000
 
 export function createWorkerEvents(care: WorkerCare): SupervisorEvents {
-  const { live, publisher, health, discovery, documents, revocations, metrics, sink } = care
+  const { live, publisher, health, discovery, documents, revocations, metrics, gauges, sink } = care
   return {
     onLog: (stream, lines) => sink.write(stream, lines),
     onReport(report, worker) {
@@ -51,7 +53,8 @@ export function createWorkerEvents(care: WorkerCare): SupervisorEvents {
       await live.exclusively(() => publisher.bringUp(worker))
       await listenOn(worker, care.ports)
     },
-    onDown(worker) {
+    onDown(worker, _reason, cause) {
+      gauges.workerGone(cause)
       metrics.retire(worker.index)
       documents.releaseAll(worker.incarnation)
       discovery.releaseAll(worker.incarnation)

@@ -13,7 +13,7 @@ import type { UpstreamHandle } from './upstream/upstream-handle.ts'
 /** Downstream -> admitted -> routed -> allowed by the chain -> upstream. Each station may answer instead. */
 export function serve(ex: Exchange): void {
   try {
-    const refusal = admit(ex) ?? answerHealth(ex) ?? findRoute(ex)
+    const refusal = admit(ex) ?? answerHealth(ex) ?? findRoute(ex) ?? ex.runtime.shed(ex)
     if (refusal !== undefined) return answerWith(ex, refusal)
     const verdict = runRequestHooks(ex, ex.chain)
     if (verdict instanceof Promise) {

@@ -1,7 +1,9 @@
 // What one worker compiled out of a snapshot: router, chains, clusters. Worker thread; made by worker.ts on `prepare`.
 import type { Logger } from '../contract/ports.ts'
+import type { Reply } from '../contract/reply.ts'
 import type { RouteConfig, Snapshot } from '../contract/snapshot.ts'
 import { type Chain, compileChain, type Instance } from './chain.ts'
+import type { Exchange } from './exchange.ts'
 import type { InstanceLease, InstanceStore } from './instances.ts'
 import type { Peers } from './peers.ts'
 import { createRewrite, type Rewrite } from './rewrite.ts'
@@ -31,6 +33,8 @@ export interface Runtime {
   readonly log: Logger
   /** True while the process drains: /health says so. */
   readonly draining: () => boolean
+  /** A refusal while the worker has too much to do. */
+  readonly shed: (ex: Exchange) => Reply | undefined
   /** It is the live one now. */
   activate(): void
   begin(): void
@@ -46,6 +50,7 @@ export interface RuntimeParts {
   readonly log: Logger
   readonly random: () => number
   readonly draining: () => boolean
+  readonly shed: Runtime['shed']
 }
 
 /** Rejects when a plugin cannot start or a part does not fit; nothing is held then. */
@@ -97,6 +102,7 @@ function compileParts(
     slotCount: parts.instances.slotCount(),
     log: parts.log,
     draining: parts.draining,
+    shed: parts.shed,
     activate: () => upstreams.activate(),
     ...holding,
   }

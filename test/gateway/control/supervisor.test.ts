@@ -4,35 +4,43 @@ import { createSupervisor, WorkerGone, type WorkerHandle } from '../../../gatewa
 import { waitUntil } from '../../support/gateway.ts'
 import { createTestPorts } from '../../support/ports.ts'
 
-/** A worker that answers every question with its index, dies when told to abort, and ends when told to drain. */
+/** Answers every question with its index, dies when told to abort, blocks when told to prepare, ends when told to drain. */
 const entry = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort, workerData } from 'node:worker_threads'
     parentPort.on('message', (message) => {
       if (message.kind === 'ask') parentPort.postMessage({ kind: 'answer', id: message.id, value: workerData.index, error: null })
       if (message.kind === 'abort') setTimeout(() => { throw new Error('told to die') })
+      if (message.kind === 'prepare') for (;;);
       if (message.kind === 'drain') parentPort.postMessage({ kind: 'drained' })
     })
+    const beats = new Int32Array(workerData.beats)
+    setInterval(() => Atomics.add(beats, 0, 1), 20)
     parentPort.postMessage({ kind: 'ready' })
   `)}`,
 )
 
-function createPair() {
+function createPair(blockedMs = 0) {
   const ups: WorkerHandle[] = []
   const downs: string[] = []
+  const causes: string[] = []
   const supervisor = createSupervisor({
     count: 2,
     entry,
+    blockedMs,
     boot: (index) => ({ index, counters: new SharedArrayBuffer(8), logLevel: 'info', redis: null }),
     log: createTestPorts().log,
     events: {
       onLog: () => {},
       onReport: () => {},
       onUp: async (worker) => void ups.push(worker),
-      onDown: (_, reason) => void downs.push(reason),
+      onDown: (_, reason, cause) => {
+        downs.push(reason)
+        causes.push(cause)
+      },
     },
   })
-  return { supervisor, ups, downs }
+  return { supervisor, ups, downs, causes }
 }
 
 test('who asks a worker that has died is told so at once, and the others answer', async (t) => {
@@ -68,4 +76,16 @@ test('a worker that dies is replaced by one of the same index and another incarn
       [1, 1],
     ],
   )
+})
+
+test('a worker whose event loop stands still is ended and replaced; the other one is left alone', async (t) => {
+  const { supervisor, ups, causes } = createPair(1_000)
+  t.after(() => supervisor.drain(1_000))
+  await supervisor.start()
+  const [first] = supervisor.workers() as [WorkerHandle]
+  first.tell({ kind: 'prepare', version: 1, snapshot: {} as never })
+  await waitUntil(() => ups.length === 3 && supervisor.workers().length === 2)
+  assert.deepEqual(causes, ['blocked'])
+  assert.deepEqual([ups[2]?.index, ups[2]?.incarnation], [0, 2])
+  assert.equal((await supervisor.ask({ topic: 'status' }, 60_000)).size, 2)
 })

@@ -35,6 +35,7 @@ function createParts(over: Partial<RuntimeParts> = {}): { parts: RuntimeParts; r
     log: createTestPorts().log,
     random: () => 0,
     draining: () => false,
+    shed: () => undefined,
     ...over,
   }
   return { parts, released }
