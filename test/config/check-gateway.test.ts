@@ -234,6 +234,8 @@ test('defaults are filled in and paths are absolute, relative to the config dire
       connections: 50_000,
       connectionsPerIp: 0,
       requestsPerConnection: 0,
+      eventLoopLagMs: 500,
+      workerBlockedMs: 10_000,
     },
     timeouts: { headersMs: 10_000, requestMs: 60_000, idleMs: 75_000, drainTimeoutMs: 30_000 },
     log: {
