@@ -10,7 +10,7 @@ import type { GatewayFile } from '../schema/gateway.ts'
 import type { PluginsFile } from '../schema/plugins.ts'
 import type { RoutesFile } from '../schema/routes.ts'
 import { checkCoverage } from './coverage.ts'
-import { checkTenantNames } from './discovery.ts'
+import { checkTenantNames, perTenantUpstreams } from './discovery.ts'
 import { checkGateway, namesConsul } from './gateway.ts'
 import { type Inspected, inspectFile } from './inspected.ts'
 import { soundItems } from './places.ts'
@@ -63,6 +63,7 @@ export function checkAll(
     checkCoverage({
       routes: soundItems(checked.routes.routes, '/routes', routes.places),
       chain,
+      perTenant: perTenantUpstreams(routesCheck),
       definitions: [...context.definitions.values(), ...(context.modules?.definitions.values() ?? [])],
       report: routes.report,
     })

@@ -42,11 +42,7 @@ export function checkDiscovery({ upstream, pointer, say, hasConsul }: DiscoveryC
 
 /** Consul and DNS look names up without regard to case: two such tenants would get each other's endpoints. */
 export function checkTenantNames({ file, places, report }: RoutesCheck): void {
-  if (!places.isSound('/upstreams')) return
-  const sound = Object.entries(file.upstreams).filter(([name]) =>
-    places.isSound(`/upstreams/${escapeStep(name)}`),
-  )
-  if (!sound.some(([, upstream]) => isPerTenant(upstream))) return
+  if (perTenantUpstreams({ file, places }).size === 0) return
   const seen = new Map<string, string>()
   for (const { value, pointer } of soundItems(file.tenants, '/tenants', places)) {
     const other = seen.get(value.id.toLowerCase())
@@ -57,6 +53,13 @@ export function checkTenantNames({ file, places, report }: RoutesCheck): void {
       `The tenants ${quote(other)} and ${quote(value.id)} differ in case only; with "{tenant}" in an upstream they would share their endpoints.`,
     )
   }
+}
+
+/** Names of the sound upstreams of which every tenant has its own part. */
+export function perTenantUpstreams({ file, places }: Pick<RoutesCheck, 'file' | 'places'>): Set<string> {
+  const names = places.isSound('/upstreams') ? Object.keys(file.upstreams) : []
+  const sound = names.filter((name) => places.isSound(`/upstreams/${escapeStep(name)}`))
+  return new Set(sound.filter((name) => isPerTenant(file.upstreams[name] as Upstream)))
 }
 
 function isPerTenant({ consul, dns }: Upstream): boolean {

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { acceptRoutes, buildGood, goodFiles, problemsOf, type Rows, refuseRoutes } from './files.ts'
+import Type from 'typebox'
+import { definePlugin, type PluginDefinition } from '../../gateway/contract/plugin.ts'
+import {
+  acceptRoutes,
+  buildGood,
+  definitions,
+  goodFiles,
+  problemsOf,
+  type Rows,
+  refuseRoutes,
+} from './files.ts'
 
 const dns = { name: 'api.internal', port: 80 }
 
@@ -72,7 +82,7 @@ describe('discovered upstreams', () => {
       (routes) => {
         routes.tenancy = {}
         routes.tenants = [{ id: 'acme' }, { id: 'ACME' }]
-        routes.upstreams.api = { dns: { ...dns, name: '{tenant}.internal' } }
+        routes.upstreams.unused = { dns: { ...dns, name: '{tenant}.internal' } }
       },
       '/tenants/1/id',
       'differ in case only',
@@ -123,6 +133,47 @@ describe('discovered upstreams', () => {
       onEmpty: 'keep',
     })
     assert.equal(upstreams.api?.discovery, null)
+  })
+})
+
+describe('a route to an upstream of which each tenant has its own part', () => {
+  const withTenants = (upstream: unknown) => {
+    const files = goodFiles()
+    files.routes.upstreams.own = { dns: { ...dns, name: '{tenant}.internal' } }
+    files.routes.routes[1].upstream = upstream
+    return files
+  }
+  for (const upstream of [
+    'own',
+    [
+      { name: 'api', weight: 1 },
+      { name: 'own', weight: 1 },
+    ],
+  ]) {
+    test(`is refused where no plugin says whose its requests are: ${JSON.stringify(upstream)}`, () => {
+      const problems = problemsOf(withTenants(upstream))
+      assert.equal(problems.length, 1, problems.join('\n'))
+      assert.match(
+        problems[0] ?? '',
+        /^routes\.json#\/routes\/1\/upstream Route "open": its upstream is another one for every tenant/,
+      )
+    })
+  }
+
+  test('is accepted where one does, for that route', () => {
+    const tenant = definePlugin({
+      name: 'tenant',
+      schema: Type.Object({}, { additionalProperties: false }),
+      provides: ['tenant'],
+      onFailure: 'deny',
+      create: () => ({}),
+    })
+    const over = { definitions: new Map([...definitions, ['tenant', tenant as PluginDefinition]]) }
+    const files = withTenants('own')
+    files.plugins.plugins.push({ id: 'tenant', plugin: 'tenant', scope: { routes: ['items'] } })
+    assert.match(problemsOf(files, over).join(), /Enable "tenant" for it/)
+    files.plugins.plugins[3].scope = { routes: ['open'] }
+    assert.deepEqual(problemsOf(files, over), [])
   })
 })
 

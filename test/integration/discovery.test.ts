@@ -5,8 +5,10 @@ import { after, before, describe, test } from 'node:test'
 import { startConsul, type TestConsul } from '../services/consul.ts'
 import { createAdmin } from '../support/admin.ts'
 import { ask } from '../support/ask.ts'
+import { startDns, type TestDns } from '../support/dns-server.ts'
 import { parseMetrics } from '../support/exposition.ts'
 import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
+import { killerEntry, killWorker, writeKiller } from '../support/killer.ts'
 import { createSteadyLoad } from '../support/steady-load.ts'
 import { createUpstream, type TestUpstream } from '../support/upstream.ts'
 
@@ -15,9 +17,9 @@ const plugins = [
   { id: 'observability', plugin: 'observability' },
 ]
 
-function createConfig(consul: TestConsul, upstreams: object) {
+function createConfig(consul: TestConsul | null, upstreams: object) {
   return {
-    gateway: { consul: { url: consul.url } },
+    gateway: consul === null ? {} : { consul: { url: consul.url } },
     routes: {
       tenancy: { baseDomains: ['example.com'] },
       tenants: [{ id: 'tenant123' }, { id: 'tenant456' }],
@@ -200,5 +202,126 @@ describe('a gateway that finds its upstreams in Consul', () => {
     await consul.register({ name: 'api', id: 'c', port: backends.c.port, tags: ['v1'] })
     await isAnswering('c')
     assert.deepEqual((await again.stop()).bad, {})
+  })
+})
+
+describe('a gateway that finds its upstreams in DNS', () => {
+  let dns: TestDns
+  let first: TestUpstream
+  let second: TestUpstream
+  let config: { dir: string; remove(): Promise<void> }
+  let gateway: TestGateway
+
+  before(async () => {
+    dns = await startDns()
+    first = await createUpstream((req, res) => res.end(`first ${req.headers.host}`))
+    second = await createUpstream((req, res) => res.end(`second ${req.headers.host}`))
+    dns.zone.set('api.test', [{ type: 'A', address: '127.0.0.1', ttl: 0 }])
+    dns.zone.set('node.test', [{ type: 'A', address: '127.0.0.1', ttl: 0 }])
+    const resolvers = [dns.address]
+    const parts = createConfig(null, {
+      shared: { dns: { name: 'api.test', port: first.port, resolvers } },
+      own: { dns: { name: '_http._tcp.{tenant}.test', type: 'SRV', minRefreshMs: 50, resolvers } },
+    })
+    config = await createConfigDir(parts)
+    gateway = await startGateway({ configDir: config.dir })
+  })
+  after(async () => {
+    await gateway.stop()
+    await Promise.all([dns.close(), first.close(), second.close(), config.remove()])
+  })
+
+  const text = async (path: string, host = 'tenant123.example.com') =>
+    (await ask(gateway.port, path, { host })).text
+
+  test('sends requests to the address, under the name', async () => {
+    assert.equal(await text('/shared'), `first api.test:${first.port}`)
+  })
+
+  test('follows records as they change, and stays with the last ones while the server fails', async () => {
+    const load = createSteadyLoad({
+      port: gateway.port,
+      path: '/own',
+      host: 'tenant123.example.com',
+      clients: 2,
+    })
+    const point = (port: number) =>
+      dns.zone.set('_http._tcp.tenant123.test', [{ type: 'SRV', target: 'node.test', port }])
+    assert.equal((await ask(gateway.port, '/own', { host: 'tenant123.example.com' })).status, 503)
+    point(first.port)
+    await waitUntil(async () => (await text('/own')) === `first node.test:${first.port}`)
+    const { bad } = await load.stop()
+    assert.deepEqual(Object.keys(bad), ['503 AEGIS_NO_HEALTHY_UPSTREAM'])
+
+    const steady = createSteadyLoad({
+      port: gateway.port,
+      path: '/own',
+      host: 'tenant123.example.com',
+      clients: 2,
+    })
+    point(second.port)
+    await waitUntil(async () => (await text('/own')) === `second node.test:${second.port}`)
+    for (const mode of ['servfail', 'garbage'] as const) {
+      dns.mode = mode
+      const admin = createAdmin(gateway)
+      await waitUntil(async () =>
+        (await admin('GET', '/admin/upstreams/own')).body.discovery.some(
+          ({ state }: { state: string }) => state === 'failed',
+        ),
+      )
+      assert.equal(await text('/own'), `second node.test:${second.port}`)
+      dns.mode = 'answer'
+      await waitUntil(async () =>
+        (await admin('GET', '/admin/upstreams/own')).body.discovery.every(
+          ({ state }: { state: string }) => state === 'found',
+        ),
+      )
+    }
+    dns.zone.delete('_http._tcp.tenant123.test')
+    const before = dns.asked.length
+    await waitUntil(() => dns.asked.length > before + 3)
+    assert.equal(await text('/own'), `second node.test:${second.port}`)
+    assert.deepEqual((await steady.stop()).bad, {})
+  })
+})
+
+describe('discovered endpoints', () => {
+  test('are checked for health, and known to a worker that replaces another', async (t) => {
+    const consul = await startConsul()
+    t.after(() => consul.kill())
+    let well = true
+    const sick = await createUpstream((req, res) => {
+      res.writeHead(req.url === '/health' && !well ? 500 : 200).end('sick')
+    })
+    const fine = await createUpstream((_, res) => res.end('fine'))
+    await consul.register({ name: 'api', id: 'sick', port: sick.port })
+    await consul.register({ name: 'api', id: 'fine', port: fine.port })
+    const active = { path: '/health', intervalMs: 100, unhealthyAfter: 1, healthyAfter: 1 }
+    const parts = createConfig(consul, {
+      shared: { consul: { service: 'api' }, health: { active } },
+      own: { consul: { service: 'api' } },
+    })
+    const config = await createConfigDir({ ...parts, plugins: [killerEntry, ...plugins] })
+    await writeKiller(config.dir)
+    const gateway = await startGateway({ configDir: config.dir })
+    t.after(async () => {
+      await gateway.stop()
+      await Promise.all([sick.close(), fine.close(), config.remove()])
+    })
+    const who = async () => {
+      const asked = Array.from({ length: 20 }, () =>
+        ask(gateway.port, '/shared', { host: 'tenant123.example.com' }),
+      )
+      return [...new Set((await Promise.all(asked)).map(({ text }) => text))].sort().join()
+    }
+    await waitUntil(async () => (await who()) === 'fine,sick')
+    well = false
+    await waitUntil(async () => (await who()) === 'fine')
+    well = true
+    await waitUntil(async () => (await who()) === 'fine,sick')
+    // Nothing of a new worker's comes from Consul: it must know when its first request comes.
+    await consul.kill()
+    for (let i = 0; i < 2; i++) await killWorker(gateway, createAdmin(gateway), '/shared')
+    assert.equal(await who(), 'fine,sick')
   })
 })

@@ -116,6 +116,10 @@ class Client implements ConsulClient {
       }),
     )
     if (!Array.isArray(body)) throw this.#failed('the answer is not a list of instances')
+    // Consul hides what a token may not read: that is no word on what is there.
+    if (body.length === 0 && response.headers?.['x-consul-results-filtered-by-acls'] === 'true') {
+      throw this.#failed('the ACL token may not read this service')
+    }
     return { value: body as InstanceEntry[], index: indexOf(response) }
   }
 

@@ -130,6 +130,14 @@ describe('a blocking query', () => {
       (res) => res.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Hi'),
       /not a list/,
     ],
+    [
+      'what an ACL hides',
+      (res) => {
+        res.setHeader('x-consul-results-filtered-by-acls', 'true')
+        say(res, 4, [])
+      },
+      /may not read this service/,
+    ],
     ['null', (res) => say(res, 4, null), /not a list/],
     ['an object', (res) => say(res, 4, { a: 1 }), /not a list/],
     [
