@@ -190,7 +190,7 @@ export class HtmlTokeniser {
   /** To -->, --!> or -!>, between whose characters old browsers take NUL for nothing; <!--> and <!---> are empty. */
   static #comment(html: HtmlTokeniser, start: number): boolean {
     const { input } = html
-    const end = /-\0*(?:-\0*!?|!)\0*>/g
+    const end = /-\0*(?:-\0*(?:!\0*)?|!\0*)>/g
     end.lastIndex = start
     const empty = input.startsWith('>', start) ? 1 : input.startsWith('->', start) ? 2 : 0
     if (empty > 0) return html.#emit('comment', [start, start], start + empty, HtmlTokeniser.data)
