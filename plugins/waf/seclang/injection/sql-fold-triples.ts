@@ -1,5 +1,5 @@
 // The folding rules over three tokens. Each answers where to go on, or that it did not apply.
-import { isUnary, noFold } from './sql-fold-pairs.ts'
+import { isUnary, noFold, remove } from './sql-fold-pairs.ts'
 import type { Token, TokenType } from './sql-token.ts'
 
 const comparisons = new Set(
@@ -35,11 +35,11 @@ export function foldTriple(tokens: Token[], left: number): number {
   if (isFirstEnough(first, second, third)) {
     first.compared ||=
       second.compared || third.compared || (second.type === 'o' && comparisons.has(second.text))
-    tokens.splice(left + 1, 2)
+    remove(tokens, left + 1, 2)
     return 0
   }
   if (isSecondVoid(first, second, third)) {
-    tokens.splice(left + 1, 1)
+    remove(tokens, left + 1, 1)
     return 0
   }
   // USER() is a function, USER(x) is not: a name that English text has too.

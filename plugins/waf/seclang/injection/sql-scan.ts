@@ -21,13 +21,13 @@ export class SqlScan {
   take(type: TokenType, length: number, text = ''): Token {
     const start = this.at
     this.at = start + length
-    return new Token(type, text, [start, this.at])
+    return new Token(type, text, start, this.at)
   }
 
-  /** The string whose content is from start to end; the scan goes on at `next`. */
-  takeString(span: readonly [number, number], quotes: readonly [string, string], next: number): Token {
+  /** The string whose content is from start to end; the caller says where the scan goes on. */
+  takeString(start: number, end: number, next: number): Token {
     this.at = next
-    return new Token('s', '', span, quotes)
+    return new Token('s', '', start, end)
   }
 }
 

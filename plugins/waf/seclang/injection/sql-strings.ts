@@ -15,9 +15,9 @@ export function readQuoted(scan: SqlScan, quote: string, lead: number): Token {
   while (end !== -1) {
     if (isEscaped(input, start, end)) end = input.indexOf(quote, end + 1)
     else if (input[end + 1] === quote) end = input.indexOf(quote, end + 2)
-    else return scan.takeString([start, end], [open, quote], end + 1)
+    else return scan.takeString(start, end, end + 1).quoted(open, quote)
   }
-  return scan.takeString([start, input.length], [open, ''], input.length)
+  return scan.takeString(start, input.length, input.length).quoted(open, '')
 }
 
 /** An odd number of backslashes before it. */
@@ -39,7 +39,7 @@ export function readUnicodeString(scan: SqlScan): Token {
   const { input, at } = scan
   if (at + 2 >= input.length || input[at + 1] !== '&' || input[at + 2] !== "'") return readWord(scan)
   const inner = readQuoted(scan, "'", 3)
-  return scan.takeString([inner.start, inner.end], ['u', inner.close === '' ? '' : 'u'], scan.at)
+  return scan.takeString(inner.start, inner.end, scan.at).quoted('u', inner.close === '' ? '' : 'u')
 }
 
 /** x'0f' and b'01' are numbers. */
@@ -61,8 +61,8 @@ export function readOracleString(scan: SqlScan, lead: number): Token {
   const pair = '()[]{}<>'.indexOf(opening)
   const closing = pair !== -1 && pair % 2 === 0 ? '()[]{}<>'.charAt(pair + 1) : opening
   const end = input.indexOf(`${closing}'`, q + 3)
-  if (end === -1) return scan.takeString([q + 3, input.length], ['q', ''], input.length)
-  return scan.takeString([q + 3, end], ['q', 'q'], end + 2)
+  if (end === -1) return scan.takeString(q + 3, input.length, input.length).quoted('q', '')
+  return scan.takeString(q + 3, end, end + 2).quoted('q', 'q')
 }
 
 /** n'...' or nq'...' */
@@ -81,6 +81,6 @@ export function readDollar(scan: SqlScan): Token {
   if (input[tagEnd] !== '$') return scan.take('n', 1, '$')
   const tag = input.slice(at, tagEnd + 1)
   const end = input.indexOf(tag, tagEnd + 1)
-  if (end === -1) return scan.takeString([tagEnd + 1, input.length], ['$', ''], input.length)
-  return scan.takeString([tagEnd + 1, end], ['$', '$'], end + tag.length)
+  if (end === -1) return scan.takeString(tagEnd + 1, input.length, input.length).quoted('$', '')
+  return scan.takeString(tagEnd + 1, end, end + tag.length).quoted('$', '$')
 }

@@ -46,20 +46,24 @@ export class Token {
   readonly start: number
   readonly end: number
   /** The quote that opens and the one that closes a string; empty where the input has none. */
-  readonly open: string
-  readonly close: string
+  open = ''
+  close = ''
 
-  constructor(
-    type: TokenType,
-    text: string,
-    span: readonly [number, number],
-    quotes?: readonly [string, string],
-  ) {
+  constructor(type: TokenType, text: string, start: number, end: number) {
     this.type = type
     this.text = text
-    this.start = span[0]
-    this.end = span[1]
-    this.open = quotes === undefined ? '' : quotes[0]
-    this.close = quotes === undefined ? '' : quotes[1]
+    this.start = start
+    this.end = end
+  }
+
+  /** The same place as another kind of token: a quoted name is no string. */
+  as(type: TokenType, text: string): Token {
+    return new Token(type, text, this.start, this.end).quoted(this.open, this.close)
+  }
+
+  quoted(open: string, close: string): this {
+    this.open = open
+    this.close = close
+    return this
   }
 }

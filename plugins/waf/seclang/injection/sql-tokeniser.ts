@@ -9,7 +9,7 @@ import {
   readQuotedNumber,
   readUnicodeString,
 } from './sql-strings.ts'
-import { Token, type TokenType } from './sql-token.ts'
+import type { Token, TokenType } from './sql-token.ts'
 import { operatorPairs } from './sql-words.ts'
 import { readBackquoted, readBracketed, readNumber, readWord } from './sql-words-reader.ts'
 
@@ -137,8 +137,7 @@ function readVariable(scan: SqlScan): Token {
   const quote = input[name]
   if (quote === '`' || quote === "'" || quote === '"') {
     scan.at = name
-    const quoted = readQuoted(scan, quote, 1)
-    return new Token('v', '', [quoted.start, quoted.end], [quoted.open, quoted.close])
+    return readQuoted(scan, quote, 1).as('v', '')
   }
   return scan.take('v', nextMember(input, charClasses.variableEnds, name) - at)
 }

@@ -1,6 +1,6 @@
 // Readers of names: words, quoted names, variables, numbers.
 import { charClasses, endOfRun, nextMember, type SqlScan } from './sql-scan.ts'
-import { Token, type TokenType } from './sql-token.ts'
+import type { Token, TokenType } from './sql-token.ts'
 import { sqlWords } from './sql-words.ts'
 
 /** No word of the table is longer: text beyond is not looked at, so that a long value costs nothing. */
@@ -29,7 +29,7 @@ export function readWord(scan: SqlScan): Token {
 export function readBackquoted(scan: SqlScan, quoted: Token): Token {
   const text = toWordText(scan.input, quoted.start, quoted.end)
   const type: TokenType = sqlWords.get(text) === 'f' ? 'f' : 'n'
-  return new Token(type, text, [quoted.start, quoted.end], [quoted.open, quoted.close])
+  return quoted.as(type, text)
 }
 
 /** [name] of SQL Server and Access; to the end of the input where nothing closes it. */

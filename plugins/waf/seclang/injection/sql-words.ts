@@ -308,3 +308,10 @@ export const operatorPairs: ReadonlyMap<string, TokenType> = new Map([
 ])
 
 export const callableWords: ReadonlySet<string> = new Set(callable.trim().toUpperCase().split(/\s+/))
+
+/** Every phrase without its last word: most words begin none, and need not be looked up with what follows them. */
+export const phraseStarts: ReadonlySet<string> = new Set(
+  [...sqlWords.keys()]
+    .filter((phrase) => phrase.includes(' '))
+    .map((phrase) => phrase.slice(0, phrase.lastIndexOf(' '))),
+)
