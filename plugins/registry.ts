@@ -9,6 +9,7 @@ import rbac from './rbac/index.ts'
 import requestId from './request-id/index.ts'
 import requestSize from './request-size/index.ts'
 import tenant from './tenant/index.ts'
+import waf from './waf/index.ts'
 
 export const registry: readonly PluginDefinition[] = [
   requestId,
@@ -18,6 +19,7 @@ export const registry: readonly PluginDefinition[] = [
   tenant,
   rbac,
   rateLimit,
+  waf,
   requestSize,
   observability,
 ]

@@ -1,5 +1,6 @@
 // A valid config for each plugin that has required options, and a request that lets it establish its facts.
 import { createHmac } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { createTenant, createView, type TestView } from '../support/view.ts'
 
 export interface Sample {
@@ -8,6 +9,8 @@ export interface Sample {
   establishing?(): TestView
 }
 
+/** A rule file without rules: what runs by default depends on what is installed. */
+const emptyRules = fileURLToPath(new URL('../plugins/waf/empty.conf', import.meta.url))
 const secret = 'a-secret-of-at-least-thirty-two-bytes!'
 
 export const samples: Readonly<Record<string, Sample>> = {
@@ -22,6 +25,7 @@ export const samples: Readonly<Record<string, Sample>> = {
     config: { issuers: [{ issuer: 'https://issuer.test', algorithms: ['HS256'], secret }] },
     establishing: () => createView({ requestHeaders: { authorization: `Bearer ${signToken()}` } }),
   },
+  waf: { config: { rules: [emptyRules], setup: ['SecRule ARGS "@contains x" "id:1,phase:2,deny,log"'] } },
   tenant: {
     config: {},
     establishing: () => {

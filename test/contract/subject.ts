@@ -1,7 +1,9 @@
 // A plugin under the contract suite: its definition, a frozen config and ports whose far ends all answer at once.
 import { Ajv } from 'ajv'
+import { createFileRecorder } from '../../config/plugin-files.ts'
 import type { Plugin, PluginDefinition } from '../../gateway/contract/plugin.ts'
 import type { LimitCheck, LimitState } from '../../gateway/contract/ports.ts'
+import { replayFiles } from '../../gateway/contract/recorded-files.ts'
 import { createTestDocument, createTestPorts, type TestPorts } from '../support/ports.ts'
 import { createRoute, createTenant, createView, type TestView } from '../support/view.ts'
 import { type Sample, samples } from './samples.ts'
@@ -43,7 +45,10 @@ export function isValid(schema: object, value: unknown): boolean {
 /** A fresh instance with its own ports. */
 export function createInstance({ definition, config }: Subject): { plugin: Plugin; ports: TestPorts } {
   const state: LimitState = { allowed: true, remaining: 1, resetMs: 1000, retryAfterMs: 0, delayMs: 0 }
+  const recorder = createFileRecorder({ configDir: '/', variables: {} })
+  definition.checkFiles?.(config as never, recorder)
   const ports = createTestPorts({
+    files: replayFiles(recorder.recorded() ?? undefined),
     counters: {
       take: (checks: readonly LimitCheck[]) => checks.map(() => state),
       peek: () => state,

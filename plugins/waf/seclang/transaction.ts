@@ -16,6 +16,8 @@ export interface TransactionOptions {
   /** In place of SecRuleEngine. */
   readonly mode?: EngineMode
   readonly exclusions?: Exclusions | null
+  /** First values of TX. */
+  readonly variables?: readonly Pair[]
   /** UNIQUE_ID. */
   readonly uniqueId?: string
   /** Processor time for all phases together; none without it. */
@@ -53,6 +55,7 @@ export class Transaction {
     this.#plan = plan
     this.#state = new State(plan.stores, options.uniqueId ?? '', env.nowMs)
     this.#state.webAppId = plan.settings.webAppId
+    for (const [name, value] of options.variables ?? []) this.#state.tx.set(name, value)
     this.#controls = new Controls(plan.settings, options.exclusions ?? null)
     if (options.mode !== undefined) this.#controls.mode = options.mode
     this.#budget = new ClockBudget(env.clockMs, options.budgetMs ?? Number.POSITIVE_INFINITY)
