@@ -1,4 +1,5 @@
 // All rows of the fault table. A new one: a Fault in a file beside this one, and a line here.
+import { consulFaults } from './consul.ts'
 import type { Fault, Row, Scene } from './fault.ts'
 import { redisFaults } from './redis.ts'
 import { type RunOptions, runFault } from './run-fault.ts'
@@ -8,7 +9,7 @@ export interface RunnableRow {
   run(options: RunOptions): Promise<Row>
 }
 
-export const rows: readonly RunnableRow[] = [...redisFaults.map(toRow)]
+export const rows: readonly RunnableRow[] = [...redisFaults.map(toRow), ...consulFaults.map(toRow)]
 
 function toRow<S extends Scene>(fault: Fault<S>): RunnableRow {
   return { name: fault.name, run: (options) => runFault(fault, options) }

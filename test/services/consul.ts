@@ -109,7 +109,9 @@ async function launch(program: string, config: object, call: Call): Promise<Chil
     })
     ;(stream as { unref?(): void }).unref?.()
   }
-  process.once('exit', () => child.kill('SIGKILL'))
+  const reap = (): void => void child.kill('SIGKILL')
+  process.once('exit', reap)
+  child.once('exit', () => process.off('exit', reap))
   child.unref()
   await waitUntil(async () => {
     if (child.exitCode !== null) throw new Error(`Consul ended with ${child.exitCode}:\n${output}`)

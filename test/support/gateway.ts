@@ -64,7 +64,9 @@ export async function startGateway({ configDir, env = {} }: GatewayOptions): Pro
     return logs().find((line) => line.msg === 'ready')
   }, 30_000)
   // A test that fails before it stops its gateway must neither hang nor leave it behind.
-  process.once('exit', () => child.kill('SIGKILL'))
+  const reap = (): void => void child.kill('SIGKILL')
+  process.once('exit', reap)
+  child.once('exit', () => process.off('exit', reap))
   for (const handle of [child, child.stdout, child.stderr]) (handle as { unref?(): void }).unref?.()
   const listeners = ready.listeners as { port: number }[]
   const port = listeners[0]?.port as number

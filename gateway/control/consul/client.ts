@@ -60,8 +60,11 @@ export interface ConsulClientOptions extends ConsulConfig {
   readonly clock: Clock
 }
 
-/** How long Consul holds a blocking query. Short, so that one that hangs is found out soon. */
-const blockingWaitMs = 10_000
+/**
+ * How long Consul holds a blocking query. Short, so that one that hangs is found out soon, and one that waits for an index
+ * which the Consul behind a changed address will not reach for long.
+ */
+const blockingWaitMs = 3_000
 /** Of any answer, beyond the time that Consul may hold it back (it adds up to a sixteenth). */
 const answerMs = 5_000
 /** Below Consul's own default of 200 connections for one client. */

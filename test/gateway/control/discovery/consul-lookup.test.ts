@@ -84,8 +84,8 @@ describe('a blocking query', () => {
       queries.map((query) => [query.get('index'), query.get('wait')]),
       [
         [null, null],
-        ['7', '10000ms'],
-        ['9', '10000ms'],
+        ['7', '3000ms'],
+        ['9', '3000ms'],
       ],
     )
     assert.deepEqual(queries[0]?.getAll('tag'), ['v1', 'blue'])
