@@ -2,7 +2,7 @@
 
 import { compileMacro, hasMacro, type Macro } from './macro.ts'
 import type { Effect, Marker, Phase, Rule, RuleMatcher } from './model.ts'
-import type { CompiledEffect, Group, Link, Plan, RulePlan, Source, SourceSet } from './plan.ts'
+import type { CompiledEffect, Group, Link, NumericTest, Plan, RulePlan, Source, SourceSet } from './plan.ts'
 import { PrefilterBuilder } from './prefilter.ts'
 import type { RuleSet } from './rule-set.ts'
 import { type StoreName, storeNames } from './state.ts'
@@ -108,8 +108,7 @@ export class PlanBuilder {
     const node = this.#tree.node(rule.transformations)
     const path = rule.multiMatch ? pathOf(node) : null
     const operation = this.#operation(rule)
-    const hint =
-      operation.negated || sources.some((source) => !source.stable || source.count) ? null : operation.hint
+    const fixed = operation.operator !== null && sources.every((source) => source.stable && !source.count)
     return {
       rule,
       ruleIndex,
@@ -120,16 +119,17 @@ export class PlanBuilder {
       operator: operation.operator,
       dynamic: operation.dynamic,
       negated: operation.negated,
-      bit: hint === null ? -1 : this.#prefilter.add(hint),
-      group: hint === null ? null : this.#group(sources, path ?? [node], rule),
+      numeric: path === null ? numericTest(rule, sources) : null,
+      bit: fixed ? this.#prefilter.add(operation.operator as Operator, operation.negated) : -1,
+      group: fixed ? this.#group(sources, path ?? [node], rule) : null,
       effects: rule.effects.map((effect) => this.#effect(effect)),
       next: rule.chained === null ? null : this.#link(rule.chained, ruleIndex),
     }
   }
 
-  #operation(rule: Rule): Pick<Link, 'operator' | 'dynamic' | 'negated'> & Pick<Operator, 'hint'> {
+  #operation(rule: Rule): Pick<Link, 'operator' | 'dynamic' | 'negated'> {
     const text = rule.operator
-    if (text === null) return { operator: null, dynamic: null, negated: false, hint: null }
+    if (text === null) return { operator: null, dynamic: null, negated: false }
     const { negated } = text
     if (hasMacro(text.argument)) {
       const argument = this.#withSlots(compileMacro(text.argument))
@@ -137,11 +137,9 @@ export class PlanBuilder {
         operator: null,
         dynamic: { run: this.#env.dynamicOperatorOf(rule), argument },
         negated,
-        hint: null,
       }
     }
-    const operator = this.#env.operatorOf(rule)
-    return { operator, dynamic: null, negated, hint: operator.hint }
+    return { operator: this.#env.operatorOf(rule), dynamic: null, negated }
   }
 
   #source(target: Target): Source {
@@ -210,6 +208,24 @@ export class PlanBuilder {
     for (const [rule, index] of this.#indexOf) if (matches(rule)) found.push(index)
     return found
   }
+}
+
+const comparisons: Readonly<Record<string, Pick<NumericTest, 'below' | 'above' | 'equal'>>> = {
+  eq: { below: false, above: false, equal: true },
+  ge: { below: false, above: true, equal: true },
+  gt: { below: false, above: true, equal: false },
+  le: { below: true, above: false, equal: true },
+  lt: { below: true, above: false, equal: false },
+}
+
+function numericTest(rule: Rule, sources: readonly Source[]): NumericTest | null {
+  const [source] = sources
+  if (rule.operator === null || source === undefined || sources.length > 1) return null
+  if (rule.transformations.length > 0 || source.variable.store !== 'TX' || source.slot === -1 || source.count)
+    return null
+  const comparison = comparisons[rule.operator.name]
+  if (comparison === undefined || !/^-?\d{1,9}$/.test(rule.operator.argument)) return null
+  return { slot: source.slot, number: Number(rule.operator.argument), ...comparison }
 }
 
 function isMarker(item: Rule | Marker): item is Marker {

@@ -40,6 +40,15 @@ export interface Group {
   readonly nodes: readonly TransformNode[]
 }
 
+/** How a number that is below, above or equal to `number` fares. */
+export interface NumericTest {
+  readonly slot: number
+  readonly number: number
+  readonly below: boolean
+  readonly above: boolean
+  readonly equal: boolean
+}
+
 export interface Link {
   readonly rule: Rule
   /** Of the head's `RulePlan`. */
@@ -52,6 +61,8 @@ export interface Link {
   readonly operator: Operator | null
   readonly dynamic: { readonly run: DynamicOperator; readonly argument: Macro } | null
   readonly negated: boolean
+  /** For @eq, @lt and the like on one member of TX: takes the place of the operator. */
+  readonly numeric: NumericTest | null
   /** In the prefilter's bit sets; -1: always evaluated. */
   readonly bit: number
   readonly group: Group | null

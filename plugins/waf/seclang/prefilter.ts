@@ -3,18 +3,22 @@
 
 import { createLiteralAutomaton } from './regex/automaton.ts'
 import type { Text } from './text.ts'
-import type { LiteralAutomaton, MatchHint } from './types.ts'
+import type { LiteralAutomaton, MatchHint, Operator } from './types.ts'
+
+/** Of operators that may match anything. */
+const anything: MatchHint = { anyOf: null, masks: [], minLength: 0 }
 
 export class PrefilterBuilder {
   readonly #hints: MatchHint[] = []
-  readonly #bits = new Map<MatchHint, number>()
+  readonly #bits = [new Map<Operator, number>(), new Map<Operator, number>()] as const
 
-  /** Links with the very same operator share a bit. */
-  add(hint: MatchHint): number {
-    const known = this.#bits.get(hint)
+  /** Links with the very same operator share a bit. Nothing is known of what a negated operator matches. */
+  add(operator: Operator, negated: boolean): number {
+    const bits = this.#bits[negated ? 1 : 0]
+    const known = bits.get(operator)
     if (known !== undefined) return known
-    this.#bits.set(hint, this.#hints.length)
-    this.#hints.push(hint)
+    bits.set(operator, this.#hints.length)
+    this.#hints.push(negated ? anything : (operator.hint ?? anything))
     return this.#hints.length - 1
   }
 

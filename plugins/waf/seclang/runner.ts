@@ -4,7 +4,7 @@ import type { Controls, TargetRemoval } from './controls.ts'
 import { applyEffect } from './effect-runner.ts'
 import { expandMacro, type Macro, type MacroScope } from './macro.ts'
 import { type Interruption, interruptionOf, type RuleMatch, toMatch } from './match.ts'
-import type { Link, Plan, RulePlan, Source } from './plan.ts'
+import type { Link, NumericTest, Plan, RulePlan, Source } from './plan.ts'
 import type { State, StoreName } from './state.ts'
 import type { Target } from './targets.ts'
 import { Entry, Text } from './text.ts'
@@ -38,22 +38,16 @@ export class RuleRunner implements MacroScope {
   readonly #values: Values
   readonly #capture = new Capture()
   readonly #budget: Budget
-  readonly #countHit: (rule: number) => void
+  readonly #hits: Float64Array
   #matchedNow: Entry[] | null = null
   #allowUntil = 0
 
-  constructor(
-    plan: Plan,
-    state: State,
-    controls: Controls,
-    budget: Budget,
-    countHit: (rule: number) => void,
-  ) {
+  constructor(plan: Plan, state: State, controls: Controls, budget: Budget, hits: Float64Array) {
     this.plan = plan
     this.state = state
     this.controls = controls
     this.#budget = budget
-    this.#countHit = countHit
+    this.#hits = hits
     this.#values = new Values(plan, state)
   }
 
@@ -100,7 +94,7 @@ export class RuleRunner implements MacroScope {
   /** What the whole rule does once every link has matched. True: this phase is over. */
   #act(plan: RulePlan, phase: number): boolean {
     const { rule } = plan
-    this.#countHit(plan.index)
+    this.#hits[plan.index] = (this.#hits[plan.index] as number) + 1
     const enforced = this.controls.mode === 'On'
     if (rule.severity !== null && rule.severity < this.state.highestSeverity)
       this.state.highestSeverity = rule.severity
@@ -122,6 +116,7 @@ export class RuleRunner implements MacroScope {
       this.#runEffects(link)
       return true
     }
+    if (link.numeric !== null) return this.#matchesNumber(link, link.numeric)
     this.#matchedNow = null
     const removals = this.controls.removalsFor(link.ruleIndex)
     for (let i = 0; i < sources.length; i++) {
@@ -134,6 +129,19 @@ export class RuleRunner implements MacroScope {
     const matched = this.#matchedNow as Entry[] | null
     if (matched === null) return false
     this.state.matched = matched
+    return true
+  }
+
+  /** The commonest rule of all: a member of TX against a number. */
+  #matchesNumber(link: Link, test: NumericTest): boolean {
+    const value = this.state.tx.at(test.slot)
+    if (value === undefined) return false
+    const difference = toNumber(value) - test.number
+    const found = difference < 0 ? test.below : difference > 0 ? test.above : test.equal
+    if (found === link.negated) return false
+    this.#matchedNow = null
+    this.#onMatch(link, (link.sources[0] as Source).name, new Text(value))
+    this.state.matched = this.#matchedNow as unknown as Entry[]
     return true
   }
 
@@ -179,7 +187,10 @@ export class RuleRunner implements MacroScope {
   }
 
   #testText(link: Link, source: Source, entry: Entry, text: Text): void {
-    if (!this.#evaluate(link, text.value)) return
+    if (!this.#evaluate(link, text.value)) {
+      if (text.kept && link.bit !== -1 && !this.budgetSpent) text.refute(link.bit)
+      return
+    }
     this.#onMatch(
       link,
       entry.key === '' ? source.variable.name : `${source.variable.name}:${entry.key}`,
@@ -253,6 +264,15 @@ export class RuleRunner implements MacroScope {
   expand(macro: Macro): string {
     return expandMacro(macro, this)
   }
+}
+
+/** As C's atoi. Most numbers in TX have one digit. */
+function toNumber(value: string): number {
+  if (value.length === 1) {
+    const digit = value.charCodeAt(0) - 48
+    return digit >= 0 && digit <= 9 ? digit : 0
+  }
+  return Number.parseInt(value, 10) || 0
 }
 
 function isLeftOut(

@@ -3,6 +3,7 @@
 import type { Rule } from './model.ts'
 import { type NameTable, Store } from './store.ts'
 import type { Entry } from './text.ts'
+import type { TextCache } from './text-cache.ts'
 import type { MultipartBody, XmlBody } from './types.ts'
 
 /** Collections that rules write. They live as long as the transaction: nothing is kept between two requests. */
@@ -15,6 +16,7 @@ export class State {
   readonly startedMs: number
   readonly uniqueId: string
   readonly nowMs: () => number
+  readonly texts: TextCache
   remoteAddress = ''
   remotePort = 0
   serverAddress = ''
@@ -66,8 +68,9 @@ export class State {
   readonly tx: Store
   #stores: (Store | undefined)[] | null = null
 
-  constructor(tables: StoreTables, uniqueId: string, nowMs: () => number) {
+  constructor(tables: StoreTables, texts: TextCache, uniqueId: string, nowMs: () => number) {
     this.#tables = tables
+    this.texts = texts
     this.uniqueId = uniqueId
     this.nowMs = nowMs
     this.startedMs = nowMs()

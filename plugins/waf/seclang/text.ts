@@ -10,9 +10,23 @@ export class Text {
   /** Results of transformations, in pairs of arrays: a value has few. */
   derivedBy: number[] | null = null
   derived: Text[] | null = null
+  /** True for texts that outlive the transaction (text-cache.ts). */
+  readonly kept: boolean
+  #ownCandidates = false
 
-  constructor(value: string) {
+  constructor(value: string, kept = false) {
     this.value = value
+    this.kept = kept
+  }
+
+  /** The rule with that bit was run and does not match: it is no candidate any more. Rows are shared, so this takes a copy. */
+  refute(bit: number): void {
+    const { candidates } = this
+    if (candidates === null) return
+    if (!this.#ownCandidates) this.candidates = candidates.slice()
+    this.#ownCandidates = true
+    const own = this.candidates as Int32Array
+    own[bit >>> 5] = (own[bit >>> 5] as number) & ~(1 << (bit & 31))
   }
 }
 

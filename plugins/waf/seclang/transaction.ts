@@ -9,7 +9,8 @@ import type { Plan } from './plan.ts'
 import { readCookies, readRequestLine } from './request-line.ts'
 import { type Budget, RuleRunner } from './runner.ts'
 import { State } from './state.ts'
-import { Entry, Text } from './text.ts'
+import { Entry } from './text.ts'
+import type { TextCache } from './text-cache.ts'
 import type { Pair } from './types.ts'
 
 export interface TransactionOptions {
@@ -38,7 +39,9 @@ export interface TransactionEnv {
   readonly nowMs: () => number
   /** Monotonic, for the budget. */
   readonly clockMs: () => number
-  countHit(rule: number): void
+  /** By rule index: how often it matched. */
+  readonly hits: Float64Array
+  readonly texts: TextCache
 }
 
 export class Transaction {
@@ -53,14 +56,14 @@ export class Transaction {
   constructor(env: TransactionEnv, options: TransactionOptions) {
     const { plan } = env
     this.#plan = plan
-    this.#state = new State(plan.stores, options.uniqueId ?? '', env.nowMs)
+    this.#state = new State(plan.stores, env.texts, options.uniqueId ?? '', env.nowMs)
     this.#state.webAppId = plan.settings.webAppId
     for (const [name, value] of options.variables ?? []) this.#state.tx.set(name, value)
     this.#controls = new Controls(plan.settings, options.exclusions ?? null)
     if (options.mode !== undefined) this.#controls.mode = options.mode
     this.#budget = new ClockBudget(env.clockMs, options.budgetMs ?? Number.POSITIVE_INFINITY)
     this.#onBudget = options.onBudget ?? 'block'
-    this.#runner = new RuleRunner(plan, this.#state, this.#controls, this.#budget, env.countHit)
+    this.#runner = new RuleRunner(plan, this.#state, this.#controls, this.#budget, env.hits)
   }
 
   /** Logged matches, in the order of the rules. */
@@ -126,7 +129,7 @@ export class Transaction {
   /** Phase 1. Values are byte strings. */
   processRequestHeaders(headers: readonly Pair[]): Interruption | null {
     const state = this.#state
-    state.requestHeaders = headers.map(([name, value]) => new Entry(name, new Text(value)))
+    state.requestHeaders = this.#toHeaders(headers)
     const cookies = state.requestHeaders.filter((entry) => entry.folded === 'cookie')
     state.cookies = cookies.flatMap((entry) => readCookies(entry.text.value))
     state.serverName = (state.requestHeader('host') ?? '').replace(/:\d*$/, '')
@@ -165,7 +168,7 @@ export class Transaction {
     const state = this.#state
     state.responseStatus = status
     state.responseProtocol = protocol
-    state.responseHeaders = headers.map(([name, value]) => new Entry(name, new Text(value)))
+    state.responseHeaders = this.#toHeaders(headers)
     return this.#run(3)
   }
 
@@ -201,6 +204,11 @@ export class Transaction {
       matches,
       interruption,
     })
+  }
+
+  #toHeaders(headers: readonly Pair[]): Entry[] {
+    const { texts } = this.#state
+    return headers.map(([name, value]) => new Entry(name, texts.ofHeader(name.toLowerCase(), value)))
   }
 
   #wantsNothing(): boolean {

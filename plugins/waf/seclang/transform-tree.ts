@@ -104,7 +104,7 @@ function derive(text: Text, node: TransformNode): Text {
     if (known !== -1) return (text.derived as Text[])[known] as Text
   }
   const value = node.run(text.value)
-  const result = value === text.value ? text : new Text(value)
+  const result = value === text.value ? text : new Text(value, text.kept)
   if (derivedBy === null) {
     text.derivedBy = [node.index]
     text.derived = [result]

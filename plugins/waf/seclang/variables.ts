@@ -2,7 +2,7 @@
 
 import { partReaders } from './multipart-variables.ts'
 import { type State, type StoreName, storeNames } from './state.ts'
-import { Entry, entryOf, Text } from './text.ts'
+import { Entry, entryOf } from './text.ts'
 import { clockReaders } from './time-variables.ts'
 
 /** The phase from which on a variable does not change any more; `volatile` ones may change with every rule. */
@@ -101,17 +101,17 @@ type CollectionReader = (state: State) => readonly Entry[]
 
 const collections: Readonly<Record<string, { settled: Settled; read: CollectionReader }>> = {
   ARGS: { settled: 2, read: allArgs },
-  ARGS_NAMES: { settled: 2, read: (s) => namesOf(allArgs(s)) },
+  ARGS_NAMES: { settled: 2, read: (s) => namesOf(s, allArgs(s)) },
   ARGS_GET: { settled: 1, read: (s) => s.argsGet },
-  ARGS_GET_NAMES: { settled: 1, read: (s) => namesOf(s.argsGet) },
+  ARGS_GET_NAMES: { settled: 1, read: (s) => namesOf(s, s.argsGet) },
   ARGS_POST: { settled: 2, read: (s) => s.argsPost },
-  ARGS_POST_NAMES: { settled: 2, read: (s) => namesOf(s.argsPost) },
+  ARGS_POST_NAMES: { settled: 2, read: (s) => namesOf(s, s.argsPost) },
   REQUEST_HEADERS: { settled: 1, read: (s) => s.requestHeaders },
-  REQUEST_HEADERS_NAMES: { settled: 1, read: (s) => namesOf(s.requestHeaders) },
+  REQUEST_HEADERS_NAMES: { settled: 1, read: (s) => namesOf(s, s.requestHeaders) },
   REQUEST_COOKIES: { settled: 1, read: (s) => s.cookies },
-  REQUEST_COOKIES_NAMES: { settled: 1, read: (s) => namesOf(s.cookies) },
+  REQUEST_COOKIES_NAMES: { settled: 1, read: (s) => namesOf(s, s.cookies) },
   RESPONSE_HEADERS: { settled: 3, read: (s) => s.responseHeaders },
-  RESPONSE_HEADERS_NAMES: { settled: 3, read: (s) => namesOf(s.responseHeaders) },
+  RESPONSE_HEADERS_NAMES: { settled: 3, read: (s) => namesOf(s, s.responseHeaders) },
   FILES: { settled: 2, read: (s) => files(s, (file) => file.fileName) },
   FILES_NAMES: { settled: 2, read: (s) => files(s, (file) => file.field) },
   FILES_SIZES: { settled: 2, read: (s) => files(s, (file) => String(file.size)) },
@@ -124,7 +124,7 @@ const collections: Readonly<Record<string, { settled: Settled; read: CollectionR
   },
   XML: { settled: 2, read: xmlEntries },
   MATCHED_VARS: { settled: 'volatile', read: (s) => s.matched },
-  MATCHED_VARS_NAMES: { settled: 'volatile', read: (s) => namesOf(s.matched) },
+  MATCHED_VARS_NAMES: { settled: 'volatile', read: (s) => namesOf(s, s.matched) },
   RULE: { settled: 'volatile', read: ruleEntries },
   GEO: { settled: 1, read: () => [] },
 }
@@ -156,8 +156,8 @@ function allArgs(state: State): readonly Entry[] {
   return state.argsGet.length === 0 ? state.argsPost : state.argsGet.concat(state.argsPost)
 }
 
-function namesOf(entries: readonly Entry[]): readonly Entry[] {
-  return entries.map((entry) => new Entry(entry.key, new Text(entry.key)))
+function namesOf(state: State, entries: readonly Entry[]): readonly Entry[] {
+  return entries.map((entry) => new Entry(entry.key, state.texts.of(entry.key)))
 }
 
 type FilePart = NonNullable<State['multipart']>['files'][number]

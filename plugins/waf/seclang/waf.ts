@@ -10,6 +10,7 @@ import { SecLangError, type SecLangProblem } from './problem.ts'
 import { matchId, matchTag } from './rule-matcher.ts'
 import { type RuleSet, RuleSetParser, type RuleText } from './rule-set.ts'
 import { parseTargets } from './targets.ts'
+import { TextCache } from './text-cache.ts'
 import { Transaction, type TransactionEnv, type TransactionOptions } from './transaction.ts'
 import { transformationTriggers } from './transformation-triggers.ts'
 import { transformations } from './transformations/table.ts'
@@ -45,15 +46,8 @@ export class Waf {
     this.notes = notes
     this.hits = new Float64Array(plan.rules.length)
     this.#operators = operators
-    const { hits } = this
-    this.#transactions = {
-      plan,
-      nowMs: env.nowMs,
-      clockMs: env.clockMs,
-      countHit: (rule) => {
-        hits[rule] = (hits[rule] as number) + 1
-      },
-    }
+    const { nowMs, clockMs } = env
+    this.#transactions = { plan, nowMs, clockMs, hits: this.hits, texts: new TextCache() }
   }
 
   get rules(): readonly Rule[] {
