@@ -17,6 +17,7 @@ import { createPeers } from './dataplane/peers.ts'
 import { createRevocationReplica } from './dataplane/revocations.ts'
 import { compileRuntime, type Runtime } from './dataplane/runtime.ts'
 import { createTrials } from './dataplane/trials.ts'
+import { createClusterMetrics } from './dataplane/upstream/cluster-metrics.ts'
 import { createClusters } from './dataplane/upstream/clusters.ts'
 import { createPools } from './dataplane/upstream/pools.ts'
 import { createSubrequests } from './dataplane/upstream/subrequest.ts'
@@ -45,6 +46,7 @@ const clusters = createClusters({
   clock,
   random: Math.random,
   report: (report) => post({ kind: 'report', report }),
+  metrics: createClusterMetrics(metrics.port),
 })
 const instances = createInstanceStore(findDefinition, {
   clock,
@@ -166,6 +168,7 @@ async function answerTo(question: Question): Promise<unknown> {
   if (question.topic === 'status') return vitals.status()
   if (question.topic === 'metrics') {
     vitals.publish()
+    clusters.publishMetrics()
     return metrics.dump()
   }
   if (question.topic === 'trial') return trials.ask(question, live?.instances ?? [])

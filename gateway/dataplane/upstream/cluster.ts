@@ -4,23 +4,20 @@
 import type { Clock } from '../../contract/ports.ts'
 import type { TargetHealth } from '../../contract/protocol.ts'
 import type { TargetConfig, UpstreamConfig } from '../../contract/snapshot.ts'
+import { Attempt, type AttemptRules } from './attempt.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
 import { Breaker } from './breaker.ts'
 import { type Caller, tenantIdOf } from './caller.ts'
 import { createEndpoint, type Endpoint, isEligible, reweigh, shareAt } from './endpoint.ts'
 import { FairLine, type Waiting } from './fair-line.ts'
-import { failureMs, latencyAt, observeLatency } from './latency.ts'
 import { countResult, eject, followEjection, mayEject, releaseSoonest } from './outlier.ts'
 import { RetryBudget } from './retry-budget.ts'
-
-/** status-error: 502, 503 or 504 from the upstream. cancelled: the client left, no verdict about the upstream. */
-export type Outcome = 'ok' | 'status-error' | 'connect-failure' | 'reset' | 'timeout' | 'cancelled'
 
 export interface Cluster {
   readonly config: UpstreamConfig
   readonly endpoints: readonly Endpoint[]
   /** null: nobody is eligible. Excludes those already tried when another is there. */
-  pick(tried: readonly Endpoint[], caller?: Caller | null): Endpoint | null
+  pick(tried: readonly Endpoint[], caller: Caller): Endpoint | null
   /** Once per request. open: the breaker holds it back. busy: it must `wait`; with ok it begins a try at once. */
   enter(caller: Caller): 'ok' | 'open' | 'busy'
   wait(one: Waiting): void
@@ -28,26 +25,17 @@ export interface Cluster {
   isOpen(): boolean
   /** It no longer waits. */
   leave(one: Waiting): void
+  /** It waited too long, and is refused. */
+  giveUp(one: Waiting): void
   begin(endpoint: Endpoint, caller: Caller): Attempt
-  /** Once per request. open: the breaker; full: maxConnections + maxPending tries are in flight in this worker. */
-  admit(): 'ok' | 'open' | 'full'
-  began(endpoint: Endpoint): void
-  answered(endpoint: Endpoint): void
-  ended(endpoint: Endpoint, outcome: Outcome): void
+  /** What is under way and waiting over all configs; `open`: the breaker is not closed. */
+  load(): { readonly active: number; readonly waiting: number; readonly open: boolean }
   /** Takes one retry from the budget; false when it is spent or the breaker is not closed. */
   takeRetry(): boolean
   /** The newest health feed; states of other upstreams are passed over. */
   applyHealth(states: readonly TargetHealth[]): void
   /** Other endpoints were discovered. Those that stay keep what is known of them; one that left may still be `ended`. */
   setTargets(targets: readonly TargetConfig[]): void
-}
-
-/** One try that is under way. */
-export interface Attempt {
-  /** Optional: a response head came that is no 502, 503 or 504. A long stream need not end to be good news. */
-  answered(): void
-  /** Exactly once. */
-  ended(outcome: Outcome): void
 }
 
 /** Why a request got no try. */
@@ -60,6 +48,7 @@ export interface ClusterPorts {
   /** Told once when this worker ejects a target; `untilMs` is monotonic. */
   onEjected(target: string, untilMs: number): void
   onRefused?(reason: Refusal): void
+  /** A retry was asked for. */
   onRetry?(allowed: boolean): void
   /** The cluster of the same name in the runtime before. It goes on to be used and is not changed here. */
   readonly previous?: Cluster
@@ -82,6 +71,7 @@ class UpstreamCluster implements Cluster {
   readonly #ports: ClusterPorts
   readonly #balancer: Balancer
   readonly #traffic: Traffic
+  readonly #attempts: AttemptRules
   /** Reused by every pick. */
   readonly #candidates: Endpoint[] = []
 
@@ -94,16 +84,24 @@ class UpstreamCluster implements Cluster {
     this.#traffic =
       previous instanceof UpstreamCluster
         ? previous.#traffic
-        : { breaker: new Breaker(), budget: new RetryBudget(), line: new FairLine() }
+        : {
+            breaker: new Breaker(),
+            budget: new RetryBudget(),
+            line: new FairLine(() => others.onRefused?.('full')),
+          }
+    this.#attempts = this.#toRules()
   }
 
-  pick(tried: readonly Endpoint[], caller: Caller | null = null): Endpoint | null {
+  pick(tried: readonly Endpoint[], caller: Caller): Endpoint | null {
     const nowMs = this.#ports.clock.monotonicMs()
     if (this.#collect(tried, nowMs) || (tried.length > 0 && this.#collect(nobody, nowMs))) {
       return this.#balancer(this.#candidates, caller, nowMs)
     }
-    if (!releaseSoonest(this.endpoints, nowMs)) return null
-    return this.#collect(nobody, nowMs) ? this.#balancer(this.#candidates, caller, nowMs) : null
+    if (releaseSoonest(this.endpoints, nowMs) && this.#collect(nobody, nowMs)) {
+      return this.#balancer(this.#candidates, caller, nowMs)
+    }
+    this.#ports.onRefused?.('no-target')
+    return null
   }
 
   enter(caller: Caller): 'ok' | 'open' | 'busy' {
@@ -129,64 +127,18 @@ class UpstreamCluster implements Cluster {
     this.#traffic.line.leave(one)
   }
 
+  giveUp(one: Waiting): void {
+    this.#traffic.line.giveUp(one)
+  }
+
   begin(endpoint: Endpoint, caller: Caller): Attempt {
-    return new EndpointAttempt(this, endpoint, tenantIdOf(caller))
+    return new Attempt(this.#attempts, endpoint, tenantIdOf(caller))
   }
 
-  admit(): 'ok' | 'open' | 'full' {
-    const nowMs = this.#ports.clock.monotonicMs()
-    const { breaker, budget, line } = this.#traffic
-    if (!breaker.admits(nowMs, this.config.breaker.errorPercent)) return 'open'
-    if (line.active >= this.config.breaker.maxConnections + this.config.breaker.maxPending) return 'full'
-    budget.countRequest(nowMs)
-    return 'ok'
-  }
-
-  began(endpoint: Endpoint): void {
-    this.opened(endpoint, '')
-  }
-
-  answered(endpoint: Endpoint): void {
-    endpoint.consecutiveFailures = 0
-    this.#traffic.breaker.answered(this.#ports.clock.monotonicMs())
-  }
-
-  ended(endpoint: Endpoint, outcome: Outcome): void {
-    if (endpoint.inFlight > 0) this.closed(endpoint, '', outcome)
-  }
-
-  /** For attempts: returns the time. */
-  opened(endpoint: Endpoint, tenantId: string): number {
-    const nowMs = this.#ports.clock.monotonicMs()
-    endpoint.inFlight += 1
-    this.#traffic.line.began(tenantId)
-    this.#traffic.breaker.began(nowMs)
-    return nowMs
-  }
-
-  /** For attempts: the head came, or it will not. */
-  measured(endpoint: Endpoint, startedMs: number, outcome: Outcome): void {
-    const nowMs = this.#ports.clock.monotonicMs()
-    const tookMs = nowMs - startedMs
-    if (outcome === 'ok') observeLatency(endpoint, tookMs, nowMs)
-    else if (outcome !== 'cancelled') observeLatency(endpoint, Math.max(failureMs, tookMs), nowMs)
-    // A client that left says at least how long the answer did not come.
-    else if (tookMs > latencyAt(endpoint, nowMs)) observeLatency(endpoint, tookMs, nowMs)
-  }
-
-  closed(endpoint: Endpoint, tenantId: string, outcome: Outcome): void {
-    const nowMs = this.#ports.clock.monotonicMs()
+  load(): { readonly active: number; readonly waiting: number; readonly open: boolean } {
     const { breaker, line } = this.#traffic
-    endpoint.inFlight -= 1
-    line.ended(tenantId, this.config.breaker)
-    if (outcome === 'cancelled') {
-      breaker.cancelled(nowMs)
-      return
-    }
-    const failed = outcome !== 'ok'
-    if (failed) breaker.failed(nowMs, this.config.breaker.errorPercent)
-    else breaker.succeeded(nowMs)
-    this.#watch(endpoint, failed, nowMs)
+    const open = !breaker.isClosed(this.config.breaker.errorPercent)
+    return { active: line.active, waiting: line.waiting, open }
   }
 
   takeRetry(): boolean {
@@ -208,6 +160,16 @@ class UpstreamCluster implements Cluster {
 
   setTargets(targets: readonly TargetConfig[]): void {
     this.endpoints = this.#toEndpoints(targets, this.endpoints)
+  }
+
+  #toRules(): AttemptRules {
+    const { breaker, line } = this.#traffic
+    return {
+      ...{ breaker, line, clock: this.#ports.clock },
+      errorPercent: this.config.breaker.errorPercent,
+      capacity: this.config.breaker,
+      onResult: (endpoint, failed, nowMs) => this.#watch(endpoint, failed, nowMs),
+    }
   }
 
   #toEndpoints(targets: readonly TargetConfig[], known: readonly Endpoint[]): Endpoint[] {
@@ -246,40 +208,6 @@ class UpstreamCluster implements Cluster {
       candidates.push(one)
     }
     return candidates.length > 0
-  }
-}
-
-class EndpointAttempt implements Attempt {
-  readonly #cluster: UpstreamCluster
-  readonly #endpoint: Endpoint
-  readonly #tenantId: string
-  readonly #startedMs: number
-  #measured = false
-  #over = false
-
-  constructor(cluster: UpstreamCluster, endpoint: Endpoint, tenantId: string) {
-    this.#cluster = cluster
-    this.#endpoint = endpoint
-    this.#tenantId = tenantId
-    this.#startedMs = cluster.opened(endpoint, tenantId)
-  }
-
-  answered(): void {
-    this.#measure('ok')
-    this.#cluster.answered(this.#endpoint)
-  }
-
-  ended(outcome: Outcome): void {
-    if (this.#over) return
-    this.#over = true
-    this.#measure(outcome)
-    this.#cluster.closed(this.#endpoint, this.#tenantId, outcome)
-  }
-
-  #measure(outcome: Outcome): void {
-    if (this.#measured) return
-    this.#measured = true
-    this.#cluster.measured(this.#endpoint, this.#startedMs, outcome)
   }
 }
 

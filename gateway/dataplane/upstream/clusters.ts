@@ -4,6 +4,7 @@ import type { Feed, Report, TargetHealth } from '../../contract/protocol.ts'
 import type { TargetConfig, UpstreamConfig } from '../../contract/snapshot.ts'
 import { isPerTenant, toSourceKey, toUpstreamKey } from '../../contract/upstream-key.ts'
 import { type Cluster, createCluster } from './cluster.ts'
+import type { ClusterMetrics } from './cluster-metrics.ts'
 import type { Pools } from './pools.ts'
 import { TenantHandles, type TenantPart, type TenantUse } from './tenant-handles.ts'
 import { TargetsHandle, type UpstreamHandle } from './upstream-handle.ts'
@@ -20,6 +21,8 @@ export interface Clusters {
   acquire(upstreams: Readonly<Record<string, UpstreamConfig>>): ClusterLease
   applyHealth(states: readonly TargetHealth[]): void
   applyEndpoints(feed: EndpointsFeed): void
+  /** Brings the gauges up to date. */
+  publishMetrics(): void
 }
 
 export type EndpointsFeed = Extract<Feed, { topic: 'endpoints' }>
@@ -29,6 +32,7 @@ export interface ClustersParts {
   readonly clock: Clock
   readonly random: () => number
   readonly report: (report: Report) => void
+  readonly metrics: ClusterMetrics
 }
 
 type Handles = ReadonlyMap<string, TargetsHandle>
@@ -106,6 +110,18 @@ class WorkerClusters implements Clusters {
     }
   }
 
+  publishMetrics(): void {
+    this.#parts.metrics.publish(this.#liveClusters())
+  }
+
+  *#liveClusters(): Generator<Cluster> {
+    for (const handle of this.#live.values()) {
+      yield handle.cluster
+      if (handle instanceof TenantHandles)
+        for (const part of handle.parts().values()) yield part.handle.cluster
+    }
+  }
+
   *#everyHandle(): Generator<TargetsHandle> {
     for (const handles of this.#leased) {
       for (const handle of handles.values()) {
@@ -154,6 +170,7 @@ class WorkerClusters implements Clusters {
       clock,
       random,
       onEjected: (target, untilMs) => report({ topic: 'ejected', upstream: name, target, untilMs }),
+      ...this.#parts.metrics.portsOf(name),
       ...(previous === undefined ? {} : { previous }),
     })
     cluster.applyHealth(this.#states.get(name) ?? [])

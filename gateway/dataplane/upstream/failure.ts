@@ -2,7 +2,7 @@
 import { GatewayError } from '../../contract/errors.ts'
 import { deny, type Reply } from '../../contract/reply.ts'
 import type { RetryReason } from '../../contract/snapshot.ts'
-import type { Outcome } from './cluster.ts'
+import type { Outcome } from './attempt.ts'
 
 export interface UpstreamFailure {
   readonly outcome: Outcome

@@ -26,12 +26,17 @@ interface Tenant {
 }
 
 export class FairLine {
+  readonly #onRefused: () => void
   readonly #tenants = new Map<string, Tenant>()
   #active = 0
   #waiting = 0
   #served = 0
   /** Those who wait are about to be called. */
   #calling = false
+
+  constructor(onRefused: () => void) {
+    this.#onRefused = onRefused
+  }
 
   get active(): number {
     return this.#active
@@ -68,7 +73,7 @@ export class FairLine {
    */
   join(one: Waiting, capacity: Capacity): void {
     if (this.#waiting >= capacity.maxPending && !this.#makeRoom(one.tenantId)) {
-      one.refuse()
+      this.#refuse(one)
       return
     }
     this.#tenantOf(one.tenantId).waiting.push(one)
@@ -85,6 +90,17 @@ export class FairLine {
     this.#forgetIdle(one.tenantId, tenant)
   }
 
+  /** It waited too long. */
+  giveUp(one: Waiting): void {
+    this.leave(one)
+    this.#refuse(one)
+  }
+
+  #refuse(one: Waiting): void {
+    this.#onRefused()
+    one.refuse()
+  }
+
   #makeRoom(forTenant: string): boolean {
     const own = holdingOf(this.#tenants.get(forTenant))
     let greediest: Tenant | null = null
@@ -99,7 +115,7 @@ export class FairLine {
     const newest = greediest.waiting.pop() as Waiting
     this.#waiting -= 1
     this.#forgetIdle(greediestId, greediest)
-    newest.refuse()
+    this.#refuse(newest)
     return true
   }
 

@@ -1,39 +1,33 @@
 // Sends the request up and the answer down, streaming both ways; tries again where that is safe.
 // Worker thread; called by pipeline.ts once the chain has let the request pass.
-import { deny, type Reply } from '../../contract/reply.ts'
 import type { Exchange } from '../exchange.ts'
 import { toUpstreamHeaders } from '../headers.ts'
 import { answerWith } from '../respond.ts'
 import type { Endpoint } from './endpoint.ts'
+import { breakerOpen, noHealthyUpstream } from './refusals.ts'
 import { bodyOf } from './request-body.ts'
+import { Turn } from './turn.ts'
 import { UpstreamCall } from './upstream-call.ts'
 import type { UpstreamHandle } from './upstream-handle.ts'
 
-const noHealthyUpstream: Reply = deny(
-  503,
-  'AEGIS_NO_HEALTHY_UPSTREAM',
-  'No healthy server is there for this request.',
-  ['retry-after', '5'],
-)
-const breakerOpen = deny(503, 'AEGIS_BREAKER_OPEN', 'The service is failing; requests to it are held back.', [
-  'retry-after',
-  '5',
-])
-const upstreamFull = deny(503, 'AEGIS_UPSTREAM_FULL', 'Too many requests to this service are under way.', [
-  'retry-after',
-  '1',
-])
 const noTries: readonly Endpoint[] = []
 
 export function forward(ex: Exchange, upstream: UpstreamHandle): void {
   ex.upstream = upstream.name
-  const gate = upstream.cluster.admit()
-  if (gate !== 'ok') return answerWith(ex, gate === 'open' ? breakerOpen : upstreamFull)
+  const gate = upstream.cluster.enter(ex)
+  if (gate === 'ok') return tryNext(ex, upstream, noTries)
+  if (gate === 'open') return answerWith(ex, breakerOpen)
+  new Turn(ex, upstream, tryFirst).wait()
+}
+
+/** After a wait, in which the breaker may have opened. */
+function tryFirst(ex: Exchange, upstream: UpstreamHandle): void {
+  if (upstream.cluster.isOpen()) return answerWith(ex, breakerOpen)
   tryNext(ex, upstream, noTries)
 }
 
 function tryNext(ex: Exchange, upstream: UpstreamHandle, tried: readonly Endpoint[]): void {
-  const endpoint = upstream.cluster.pick(tried)
+  const endpoint = upstream.cluster.pick(tried, ex)
   if (endpoint === null) return answerWith(ex, noHealthyUpstream)
   const headers = toUpstreamHeaders(ex, upstream.hostOf(endpoint), upstream.config.preserveHost)
   const body = bodyOf(ex)

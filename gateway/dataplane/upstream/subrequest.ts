@@ -2,8 +2,10 @@
 import { GatewayError } from '../../contract/errors.ts'
 import type { RequestView } from '../../contract/exchange.ts'
 import type { Subrequest, SubrequestAnswer, SubrequestPort } from '../../contract/ports.ts'
-import type { Caller } from './caller.ts'
+import type { Attempt } from './attempt.ts'
+import { type Caller, tenantIdOf } from './caller.ts'
 import { explainFailure } from './failure.ts'
+import type { Waiting } from './fair-line.ts'
 import type { UpstreamHandle } from './upstream-handle.ts'
 
 /** `upstreamOf`: one of the upstreams of the exchange's route. */
@@ -12,12 +14,11 @@ export function createSubrequests(upstreamOf: (ex: RequestView) => UpstreamHandl
 }
 
 async function ask(upstream: UpstreamHandle, caller: Caller, request: Subrequest): Promise<SubrequestAnswer> {
-  const { cluster, arriving } = upstream
-  if (arriving !== null) await arriving
-  const endpoint = cluster.admit() === 'ok' ? cluster.pick([], caller) : null
-  if (endpoint === null)
-    throw unavailable(`upstream ${upstream.name} has no healthy target or its breaker is open`)
-  cluster.began(endpoint)
+  if (upstream.arriving !== null) await upstream.arriving
+  const attempt = await beginTry(upstream, caller, request.timeoutMs)
+  if (attempt === null)
+    throw unavailable(`upstream ${upstream.name} has no healthy target or place, or its breaker is open`)
+  const { endpoint } = attempt
   const signal = AbortSignal.timeout(request.timeoutMs)
   try {
     const { statusCode, body } = await upstream.poolOf(endpoint).questions.request({
@@ -28,15 +29,39 @@ async function ask(upstream: UpstreamHandle, caller: Caller, request: Subrequest
       signal,
     })
     const text = await readLimited(body, request.maxBytes)
-    cluster.ended(endpoint, statusCode >= 502 && statusCode <= 504 ? 'status-error' : 'ok')
+    attempt.ended(statusCode >= 502 && statusCode <= 504 ? 'status-error' : 'ok')
     return { status: statusCode, body: text }
   } catch (error) {
     const cause = error as Error
     const timedOut = signal.aborted
-    cluster.ended(endpoint, timedOut ? 'timeout' : explainFailure(cause, true).outcome)
+    attempt.ended(timedOut ? 'timeout' : explainFailure(cause, true).outcome)
     if (cause instanceof GatewayError) throw cause
     throw unavailable(timedOut ? `no answer within ${request.timeoutMs} ms` : cause.message, cause)
   }
+}
+
+/** Waits for a place in its turn; null when there is none in time, or no target. */
+function beginTry({ cluster }: UpstreamHandle, caller: Caller, timeoutMs: number): Promise<Attempt | null> {
+  const begin = (): Attempt | null => {
+    const endpoint = cluster.isOpen() ? null : cluster.pick([], caller)
+    return endpoint === null ? null : cluster.begin(endpoint, caller)
+  }
+  const gate = cluster.enter(caller)
+  if (gate === 'open') return Promise.resolve(null)
+  if (gate === 'ok') return Promise.resolve(begin())
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => cluster.giveUp(waiting), timeoutMs)
+    const settle = (attempt: Attempt | null): void => {
+      clearTimeout(timer)
+      resolve(attempt)
+    }
+    const waiting: Waiting = {
+      tenantId: tenantIdOf(caller),
+      go: () => settle(begin()),
+      refuse: () => settle(null),
+    }
+    cluster.wait(waiting)
+  })
 }
 
 async function readLimited(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {

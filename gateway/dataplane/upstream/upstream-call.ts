@@ -7,7 +7,7 @@ import type { Exchange } from '../exchange.ts'
 import { toDownstreamHeaders } from '../headers.ts'
 import type { Fields } from '../http1/fields.ts'
 import { answerInstead, answerWith, breakOff, sendHead, startAnswer } from '../respond.ts'
-import type { Outcome } from './cluster.ts'
+import type { Attempt, Outcome } from './attempt.ts'
 import type { Endpoint } from './endpoint.ts'
 import { explainFailure, type UpstreamFailure } from './failure.ts'
 import { RequestBody } from './request-body.ts'
@@ -39,6 +39,7 @@ export class UpstreamCall implements UpstreamHandler {
   readonly #ex: Exchange
   readonly #upstream: UpstreamHandle
   readonly #try: Try
+  readonly #attempt: Attempt
   readonly #startedAt = performance.now()
   /** null while it waits for a connection. */
   #stream: UpstreamStream | null = null
@@ -68,7 +69,7 @@ export class UpstreamCall implements UpstreamHandler {
     ex.attempts += 1
     ex.target = one.endpoint.url
     ex.abort = this
-    upstream.cluster.began(one.endpoint)
+    this.#attempt = upstream.cluster.begin(one.endpoint, ex)
   }
 
   /** The client is gone or was answered otherwise. Does not call back. */
@@ -101,7 +102,7 @@ export class UpstreamCall implements UpstreamHandler {
     if (status < 200) return this.#passInterim(stream, status, fields)
     this.#status = status
     const reason = toRetryReason(status)
-    if (reason === null) this.#upstream.cluster.answered(this.#try.endpoint)
+    if (reason === null) this.#attempt.answered()
     else if (this.#mayRetry(reason)) return this.#retry('status-error')
     this.#ex.responseSource = 'upstream'
     // The hooks may take their time: nothing is read from the upstream meanwhile.
@@ -148,7 +149,7 @@ export class UpstreamCall implements UpstreamHandler {
     }
     ex.responseSource = 'upstream'
     this.#account()
-    this.#upstream.cluster.answered(this.#try.endpoint)
+    this.#attempt.answered()
     startAnswer(ex, 101, toDownstreamHeaders(fields), () => {
       if (ex.ended || socket.destroyed) {
         socket.destroy()
@@ -244,7 +245,7 @@ export class UpstreamCall implements UpstreamHandler {
     this.#counted = false
     // The client's bytes are free for the next try, or to be thrown away.
     if (this.#try.body instanceof RequestBody) this.#try.body.cancel()
-    this.#upstream.cluster.ended(this.#try.endpoint, outcome)
+    this.#attempt.ended(outcome)
   }
 }
 

@@ -27,6 +27,7 @@ function createParts(over: Partial<RuntimeParts> = {}): { parts: RuntimeParts; r
     }),
     applyHealth() {},
     applyEndpoints() {},
+    publishMetrics() {},
   }
   const parts = {
     instances,

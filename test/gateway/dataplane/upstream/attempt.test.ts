@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Outcome } from '../../../../gateway/dataplane/upstream/cluster.ts'
+import type { Outcome } from '../../../../gateway/dataplane/upstream/attempt.ts'
 import type { Endpoint } from '../../../../gateway/dataplane/upstream/endpoint.ts'
 import { createTenant, createView } from '../../../support/view.ts'
 import { createBench, createUpstream } from './fixture.ts'

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { BalancerName } from '../../../../gateway/contract/snapshot.ts'
 import { createBalancer } from '../../../../gateway/dataplane/upstream/balancer.ts'
 import { createEndpoint, type Endpoint } from '../../../../gateway/dataplane/upstream/endpoint.ts'
-import { createBench, createRandom, createUpstream } from './fixture.ts'
+import { caller, createBench, createRandom, createUpstream } from './fixture.ts'
 
 const names = ['round-robin', 'least-request'] as const
 
@@ -105,11 +105,11 @@ test('a retry goes to an endpoint that was not tried, as long as there is one', 
     for (let round = 0; round < 100; round++) {
       const tried: Endpoint[] = []
       for (let i = 0; i < 3; i++) {
-        const one = cluster.pick(tried)
+        const one = cluster.pick(tried, caller)
         assert.ok(one !== null && !tried.includes(one))
         tried.push(one)
       }
-      assert.ok(cluster.pick(tried) !== null)
+      assert.ok(cluster.pick(tried, caller) !== null)
     }
   }
 })

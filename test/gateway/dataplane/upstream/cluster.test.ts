@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { UpstreamConfig } from '../../../../gateway/contract/snapshot.ts'
-import type { Outcome } from '../../../../gateway/dataplane/upstream/cluster.ts'
+import type { Outcome } from '../../../../gateway/dataplane/upstream/attempt.ts'
 import type { Endpoint } from '../../../../gateway/dataplane/upstream/endpoint.ts'
-import { type Bench, createBench, createRandom, createUpstream, toState } from './fixture.ts'
+import { type Bench, caller, createBench, createRandom, createUpstream, toState } from './fixture.ts'
 
-function end({ cluster }: Bench, endpoint: Endpoint, outcome: Outcome, times = 1): void {
+function end({ tries }: Bench, endpoint: Endpoint, outcome: Outcome, times = 1): void {
   for (let i = 0; i < times; i++) {
-    cluster.began(endpoint)
-    cluster.ended(endpoint, outcome)
+    tries.began(endpoint)
+    tries.ended(endpoint, outcome)
   }
 }
 
@@ -19,7 +19,7 @@ function at(bench: Bench, index: number): Endpoint {
 }
 
 function picks(bench: Bench, count = 60): Set<Endpoint | null> {
-  return new Set(Array.from({ length: count }, () => bench.cluster.pick([])))
+  return new Set(Array.from({ length: count }, () => bench.cluster.pick([], caller)))
 }
 
 const outcomes: readonly Outcome[] = [
@@ -58,17 +58,17 @@ function playOneStep(bench: Bench, open: Endpoint[], random: () => number): void
   const any = at(bench, Math.floor(random() * endpoints.length))
   const roll = random()
   if (roll < 0.4) {
-    const picked = cluster.pick(random() < 0.3 ? [any] : [])
+    const picked = cluster.pick(random() < 0.3 ? [any] : [], caller)
     if (picked === null) {
       assert.ok(endpoints.every((one) => !one.healthy))
       return
     }
     assert.ok(picked.healthy && picked.ejectedUntilMs <= clock.monotonicMs())
-    cluster.began(picked)
+    bench.tries.began(picked)
     open.push(picked)
   } else if (roll < 0.8) {
     const done = open.splice(Math.floor(random() * open.length), 1)[0] ?? any
-    cluster.ended(done, outcomes[Math.floor(random() * outcomes.length)] ?? 'ok')
+    bench.tries.ended(done, outcomes[Math.floor(random() * outcomes.length)] ?? 'ok')
   } else if (roll < 0.9) {
     clock.advance(random() * 500)
   } else {
@@ -123,12 +123,12 @@ test('a lone target and the last one left are never ejected', () => {
   const lone = createBench(createUpstream([1]))
   end(lone, at(lone, 0), 'connect-failure', 50)
   assert.deepEqual(lone.ejected, [])
-  assert.equal(lone.cluster.pick([]), at(lone, 0))
+  assert.equal(lone.cluster.pick([], caller), at(lone, 0))
 
   const three = createBench(createUpstream([1, 1, 1]))
   for (let i = 0; i < 3; i++) end(three, at(three, i), 'connect-failure', 10)
   assert.equal(three.ejected.length, 2)
-  assert.equal(three.cluster.pick([]), at(three, 2))
+  assert.equal(three.cluster.pick([], caller), at(three, 2))
 
   const half = createBench(createUpstream([1, 1, 1, 1, 1, 1]))
   for (let i = 0; i < 6; i++) end(half, at(half, i), 'connect-failure', 10)
@@ -140,7 +140,7 @@ test('unhealthy targets are never picked, and when all are unhealthy there is no
   bench.cluster.applyHealth([toState(bench.cluster, 0, { healthy: false })])
   assert.deepEqual(picks(bench), new Set([at(bench, 1)]))
   bench.cluster.applyHealth([0, 1].map((index) => toState(bench.cluster, index, { healthy: false })))
-  assert.equal(bench.cluster.pick([]), null)
+  assert.equal(bench.cluster.pick([], caller), null)
   bench.cluster.applyHealth([toState(bench.cluster, 0, {})])
   assert.deepEqual(picks(bench), new Set([at(bench, 0)]))
 })
@@ -180,8 +180,8 @@ test('one failure suffices after an ejection, wherever it was made', () => {
 test('a long stream that was answered clears the failures before it ends', () => {
   const bench = createBench(createUpstream([1, 1]))
   end(bench, at(bench, 0), 'timeout', 2)
-  bench.cluster.began(at(bench, 0))
-  bench.cluster.answered(at(bench, 0))
+  bench.tries.began(at(bench, 0))
+  bench.tries.answered(at(bench, 0))
   end(bench, at(bench, 0), 'timeout', 2)
   assert.deepEqual(bench.ejected, [])
 })
@@ -211,7 +211,7 @@ test('a reload keeps the endpoints of unchanged targets and forgets the others',
   const config = createUpstream([1, 1, 1])
   const before = createBench(config)
   const [first, second, third] = before.cluster.endpoints
-  before.cluster.began(at(before, 0))
+  before.tries.began(at(before, 0))
   before.cluster.applyHealth([toState(before.cluster, 1, { healthy: false })])
   const targets: UpstreamConfig['targets'] = [
     { url: 'http://127.0.0.1:9001', weight: 4 },
@@ -225,7 +225,7 @@ test('a reload keeps the endpoints of unchanged targets and forgets the others',
   assert.equal(at(after, 0).healthy, false)
   assert.equal(at(after, 0).weight, 4)
   assert.ok(!after.cluster.endpoints.includes(third as Endpoint))
-  before.cluster.ended(first as Endpoint, 'ok')
+  before.tries.ended(first as Endpoint, 'ok')
   assert.equal(at(after, 1).inFlight, 0)
 })
 
@@ -242,5 +242,5 @@ test('a target left alone by a reload is used although it was ejected', () => {
   const before = createBench(createUpstream([1, 1]))
   end(before, at(before, 0), 'timeout', 3)
   const after = createBench(createUpstream([1]), 1, before)
-  assert.equal(after.cluster.pick([]), at(before, 0))
+  assert.equal(after.cluster.pick([], caller), at(before, 0))
 })

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Report } from '../../../../gateway/contract/protocol.ts'
 import type { UpstreamConfig } from '../../../../gateway/contract/snapshot.ts'
+import { createWorkerMetrics } from '../../../../gateway/dataplane/metrics.ts'
+import { createClusterMetrics } from '../../../../gateway/dataplane/upstream/cluster-metrics.ts'
 import { createClusters } from '../../../../gateway/dataplane/upstream/clusters.ts'
 import { createPools, type Pools, type TargetPool } from '../../../../gateway/dataplane/upstream/pools.ts'
 import { createTestClock } from '../../../support/clock.ts'
-import { createUpstream } from './fixture.ts'
+import { caller, createUpstream } from './fixture.ts'
 
 function createBench() {
   const leased: string[] = []
@@ -19,6 +21,7 @@ function createBench() {
     },
   }
   const clusters = createClusters({
+    metrics: createClusterMetrics(createWorkerMetrics().port),
     pools,
     clock: createTestClock(),
     random: () => 0,
@@ -38,13 +41,12 @@ describe('clusters over configs', () => {
     const [target] = handle.cluster.endpoints
     assert.ok(target)
     for (let i = 0; i < 3; i++) {
-      handle.cluster.began(target)
-      handle.cluster.ended(target, 'reset')
+      handle.cluster.begin(target, caller).ended('reset')
     }
     assert.equal(reports.length, 1)
     const second = clusters.acquire(one({ balancer: 'least-request' }))
     const next = second.get('api').cluster
-    for (let i = 0; i < 10; i++) assert.notEqual(next.pick([])?.url, target.url)
+    for (let i = 0; i < 10; i++) assert.notEqual(next.pick([], caller)?.url, target.url)
   })
 
   test('a refused config changes nothing of the live one', () => {
@@ -65,7 +67,7 @@ describe('clusters over configs', () => {
     // The next one takes over from the live one, not from the refused one.
     const endpoint = cluster.endpoints[0]
     assert.ok(endpoint)
-    cluster.began(endpoint)
+    cluster.begin(endpoint, caller)
     assert.equal(clusters.acquire(one()).get('api').cluster.endpoints[0]?.inFlight, 1)
   })
 
@@ -91,7 +93,7 @@ describe('clusters over configs', () => {
     clusters.applyHealth([{ upstream: 'api', target: url, healthy: false, ejectedUntilMs: 0 }])
     const second = clusters.acquire(one())
     for (const lease of [first, second]) {
-      for (let i = 0; i < 4; i++) assert.notEqual(lease.get('api').cluster.pick([])?.url, url)
+      for (let i = 0; i < 4; i++) assert.notEqual(lease.get('api').cluster.pick([], caller)?.url, url)
     }
   })
 

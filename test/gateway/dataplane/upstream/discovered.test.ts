@@ -4,12 +4,14 @@ import { describe, test } from 'node:test'
 import type { Report } from '../../../../gateway/contract/protocol.ts'
 import type { ConsulDiscovery, TargetConfig, UpstreamConfig } from '../../../../gateway/contract/snapshot.ts'
 import { toSourceKey } from '../../../../gateway/contract/upstream-key.ts'
+import { createWorkerMetrics } from '../../../../gateway/dataplane/metrics.ts'
+import { createClusterMetrics } from '../../../../gateway/dataplane/upstream/cluster-metrics.ts'
 import { createClusters } from '../../../../gateway/dataplane/upstream/clusters.ts'
 import type { Endpoint } from '../../../../gateway/dataplane/upstream/endpoint.ts'
 import type { Pools, TargetPool } from '../../../../gateway/dataplane/upstream/pools.ts'
 import type { UpstreamHandle } from '../../../../gateway/dataplane/upstream/upstream-handle.ts'
 import { createTestClock } from '../../../support/clock.ts'
-import { createUpstream } from './fixture.ts'
+import { caller, createUpstream } from './fixture.ts'
 
 const shared: ConsulDiscovery = {
   kind: 'consul',
@@ -36,7 +38,13 @@ function createBench(discovery: ConsulDiscovery = shared) {
       return { pool: { origin } as unknown as TargetPool, release }
     },
   }
-  const clusters = createClusters({ pools, clock, random: () => 0, report: (one) => void reports.push(one) })
+  const clusters = createClusters({
+    metrics: createClusterMetrics(createWorkerMetrics().port),
+    pools,
+    clock,
+    random: () => 0,
+    report: (one) => void reports.push(one),
+  })
   const config = (over: Partial<UpstreamConfig> = {}) => ({
     api: createUpstream([], { discovery, ...over }),
   })
@@ -57,7 +65,7 @@ describe('a discovered upstream', () => {
     tell(to(a))
     await waiting
     assert.equal(handle.arriving, null)
-    assert.equal(handle.cluster.pick([])?.url, a)
+    assert.equal(handle.cluster.pick([], caller)?.url, a)
 
     const other = createBench()
     const slow = other.clusters.acquire(other.config()).get('api')
@@ -65,7 +73,7 @@ describe('a discovered upstream', () => {
     other.clock.advance(1000)
     await inVain
     assert.equal(slow.arriving, null)
-    assert.equal(slow.cluster.pick([]), null)
+    assert.equal(slow.cluster.pick([], caller), null)
     assert.ok(clock.monotonicMs() > 0)
   })
 
@@ -87,13 +95,13 @@ describe('a discovered upstream', () => {
     const handle = clusters.acquire(config()).get('api')
     tell(to(a, b))
     const leaves = handle.cluster.endpoints[0] as Endpoint
-    handle.cluster.began(leaves)
+    const attempt = handle.cluster.begin(leaves, caller)
     tell(to(b))
-    for (let i = 0; i < 4; i++) assert.equal(handle.cluster.pick([])?.url, b)
+    for (let i = 0; i < 4; i++) assert.equal(handle.cluster.pick([], caller)?.url, b)
     clock.advance(60_000)
     assert.equal(leases(a), 1)
     assert.ok(handle.poolOf(leaves))
-    handle.cluster.ended(leaves, 'ok')
+    attempt.ended('ok')
     clock.advance(1000)
     assert.deepEqual([leases(a), leases(b)], [0, 1])
   })
@@ -170,7 +178,7 @@ describe('an upstream of which each tenant has its own part', () => {
     const { clusters, config, tell, reports } = createBench(perTenant)
     const upstream = clusters.acquire(config()).get('api')
     tell(to(a), 'api/acme')
-    assert.equal(upstream.of(null).cluster.pick([]), null)
+    assert.equal(upstream.of(null).cluster.pick([], caller), null)
     assert.equal(upstream.of(null).arriving, null)
     assert.equal(reports.length, 0)
   })
@@ -182,8 +190,8 @@ describe('an upstream of which each tenant has its own part', () => {
     tell(to(a), 'api/acme')
     tell(to(a), 'api/globex')
     clusters.applyHealth([{ upstream: 'api/acme', target: a, healthy: false, ejectedUntilMs: 0 }])
-    assert.equal(acme.cluster.pick([]), null)
-    assert.equal(globex.cluster.pick([])?.url, a)
+    assert.equal(acme.cluster.pick([], caller), null)
+    assert.equal(globex.cluster.pick([], caller)?.url, a)
   })
 
   test('parts of tenants that stay away are let go, busy ones are not', () => {
@@ -193,7 +201,7 @@ describe('an upstream of which each tenant has its own part', () => {
     const idle = upstream.of('idle')
     tell(to(a), 'api/busy')
     tell(to(b), 'api/idle')
-    busy.cluster.began(busy.cluster.endpoints[0] as Endpoint)
+    busy.cluster.begin(busy.cluster.endpoints[0] as Endpoint, caller)
     clock.advance(3_600_000)
     assert.deepEqual(reports.slice(2), [{ topic: 'upstream-close', upstream: 'api', tenant: 'idle' }])
     assert.deepEqual([leases(a), leases(b)], [1, 0])

@@ -12,7 +12,10 @@ interface Request extends Waiting {
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 class Bench {
-  readonly line = new FairLine()
+  readonly line = new FairLine(() => {
+    this.refusals += 1
+  })
+  refusals = 0
   readonly capacity: Capacity
   readonly requests: Request[] = []
 
@@ -200,6 +203,7 @@ function checkBounds(bench: Bench, capacity: Capacity): void {
   const active = bench.count('active')
   const waiting = bench.requests.filter((one) => one.state === 'waiting')
   assert.equal(bench.line.active, active)
+  assert.equal(bench.refusals, bench.count('refused'))
   assert.ok(active <= capacity.maxConnections)
   assert.ok(bench.line.waiting <= capacity.maxPending)
   const mayRun = waiting.filter(

@@ -2,8 +2,11 @@
 
 import type { TargetHealth } from '../../../../gateway/contract/protocol.ts'
 import type { UpstreamConfig } from '../../../../gateway/contract/snapshot.ts'
+import type { Attempt, Outcome } from '../../../../gateway/dataplane/upstream/attempt.ts'
 import { type Cluster, createCluster } from '../../../../gateway/dataplane/upstream/cluster.ts'
+import type { Endpoint } from '../../../../gateway/dataplane/upstream/endpoint.ts'
 import { createTestClock, type TestClock } from '../../../support/clock.ts'
+import { createView } from '../../../support/view.ts'
 
 export function createUpstream(
   weights: readonly number[],
@@ -26,10 +29,38 @@ export function createUpstream(
   }
 }
 
+/** A request of nobody in particular. */
+export const caller = createView({})
+
+/** Tries by their endpoint, for tests in which it does not matter which of several ends. */
+export class Tries {
+  readonly #cluster: Cluster
+  readonly #open = new Map<Endpoint, Attempt[]>()
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  began(endpoint: Endpoint): void {
+    const open = this.#open.get(endpoint) ?? []
+    open.push(this.#cluster.begin(endpoint, caller))
+    this.#open.set(endpoint, open)
+  }
+
+  answered(endpoint: Endpoint): void {
+    this.#open.get(endpoint)?.at(-1)?.answered()
+  }
+
+  ended(endpoint: Endpoint, outcome: Outcome): void {
+    this.#open.get(endpoint)?.shift()?.ended(outcome)
+  }
+}
+
 export interface Bench {
   readonly clock: TestClock
   readonly random: () => number
   readonly cluster: Cluster
+  readonly tries: Tries
   readonly ejected: { target: string; untilMs: number }[]
 }
 
@@ -43,7 +74,7 @@ export function createBench(config: UpstreamConfig, seed = 1, previous?: Bench):
     onEjected: (target, untilMs) => void ejected.push({ target, untilMs }),
     ...(previous === undefined ? {} : { previous: previous.cluster }),
   })
-  return { clock, random, cluster, ejected }
+  return { clock, random, cluster, tries: new Tries(cluster), ejected }
 }
 
 /** mulberry32: small, repeatable, good enough to deal cards. */

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Bench, createBench, createUpstream } from './fixture.ts'
+import { type Bench, caller, createBench, createUpstream } from './fixture.ts'
 
 const attempts = 3
 
 /** One request to an upstream of which nothing answers; gives the tries that were made. */
-function requestInOutage({ cluster }: Bench): number {
-  assert.equal(cluster.admit(), 'ok')
+function requestInOutage({ cluster, tries: open }: Bench): number {
+  assert.equal(cluster.enter(caller), 'ok')
   let tries = 0
   do {
-    const endpoint = cluster.pick([])
+    const endpoint = cluster.pick([], caller)
     assert.ok(endpoint !== null)
-    cluster.began(endpoint)
-    cluster.ended(endpoint, 'connect-failure')
+    open.began(endpoint)
+    open.ended(endpoint, 'connect-failure')
     tries += 1
   } while (tries <= attempts && cluster.takeRetry())
   return tries
@@ -45,7 +45,7 @@ test('a burst after silence gets no more than the budget either', () => {
 
 test('few requests can be retried all the same, five times in ten seconds', () => {
   const bench = createOutage(20)
-  assert.equal(bench.cluster.admit(), 'ok')
+  assert.equal(bench.cluster.enter(caller), 'ok')
   const taken = Array.from({ length: 7 }, () => bench.cluster.takeRetry())
   assert.deepEqual(taken, [true, true, true, true, true, false, false])
   bench.clock.advance(11_000)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { UpstreamConfig } from '../../../../gateway/contract/snapshot.ts'
-import { type Bench, createBench, createUpstream, toState } from './fixture.ts'
+import { type Bench, caller, createBench, createUpstream, toState } from './fixture.ts'
 
 const slowStartMs = 10_000
 const balancer: UpstreamConfig['balancer'] = 'round-robin'
@@ -9,7 +9,7 @@ const balancer: UpstreamConfig['balancer'] = 'round-robin'
 /** Of 2,000 picks, the share that the target of that index gets now. */
 function shareOf(bench: Bench, index: number): number {
   const one = bench.cluster.endpoints[index]
-  const picked = Array.from({ length: 2_000 }, () => bench.cluster.pick([]))
+  const picked = Array.from({ length: 2_000 }, () => bench.cluster.pick([], caller))
   return picked.filter((other) => other === one).length / picked.length
 }
 
@@ -73,8 +73,8 @@ test('requests in flight are held to the growing weight by least-request', () =>
   const busy = createBench(createUpstream([1, 1, 1, 1], { slowStartMs, balancer: 'least-request' }))
   busy.cluster.setTargets(createUpstream([1, 1, 1, 1, 1]).targets)
   for (let i = 0; i < 4_100; i++) {
-    const one = busy.cluster.pick([])
-    if (one !== null) busy.cluster.began(one)
+    const one = busy.cluster.pick([], caller)
+    if (one !== null) busy.tries.began(one)
   }
   const joined = busy.cluster.endpoints[4]?.inFlight ?? 0
   assert.ok(Math.abs(joined - 100) < 20, `${joined}`)
