@@ -26,7 +26,7 @@ function like(shape: RegExp, when?: Rule['when']): Rule {
 
 const union: readonly Rule[] = [
   like(/U(?:E|\(E)/, ({ shape }) => !/n.?UEn(?:[n&o]|$)|^UEn[n&o]|nn/.test(shape)),
-  after(start, '[1sv]?U[E(]', ({ shape }) => !/UEn[n&o]/.test(shape)),
+  after(start, '[1sv]?U\\('),
   // Cut off; two words of prose would be two tokens.
   like(/^[1nsv]\)?U$/, ({ count }) => count > 2),
   like(/^[1sv]\)?Uc$/),
@@ -46,6 +46,7 @@ const stacked: readonly Rule[] = [
 const logic: readonly Rule[] = [
   after(start, '&\\(?(?:[1sv]o|no[^&no])'),
   after(anyStart, '&\\(?[1sv]o[1sv(fE]'),
+  like(/^[1sv]o[1sv]&[1sv]/, ({ tokens }) => /^[=<>!]|LIKE|IS|REGEXP|IN$/.test(tokens[1]?.text ?? '')),
   // Closed a parenthesis, and cut off behind a comparison.
   like(/^[1nsv]\)&1o$|^[1sv]\)&no$/),
   after(start, '&\\(?[1nv](?:$|[^1nsvo])', (reading) => reading.comparesOrComments),
