@@ -26,6 +26,12 @@ export const programs: readonly Program[] = [
     check: 'ls /usr/lib/*/lua/5.1/cjson.so',
     debian: 'lua-cjson',
   },
+  {
+    name: 'Redis',
+    usedFor: 'limits that gateways share',
+    check: 'command -v redis-server',
+    debian: 'redis-server',
+  },
   { name: 'HAProxy', usedFor: 'a peer', check: 'command -v haproxy', debian: 'haproxy' },
   { name: 'Caddy', usedFor: 'a peer', check: 'command -v caddy', debian: 'caddy' },
 ]

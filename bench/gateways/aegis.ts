@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkChain } from '../chain-check.ts'
 import { freePort, startProgram } from '../process.ts'
+import { startRedis } from '../redis.ts'
 import { type Gateway, gatewayCore, loadCore } from '../scenario.ts'
 import { chainHeaders, host, issuer, secret, tenantId } from '../tokens.ts'
 import { paths, type Upstream } from '../upstream.ts'
@@ -21,6 +22,8 @@ export interface AegisOptions {
   readonly keptTokens?: number
   /** Decisions that the plugin rbac keeps; its default when left out. */
   readonly keptDecisions?: number
+  /** Where the plugin rate-limit counts; with a Redis of its own. Locally when left out. */
+  readonly store?: { readonly store: 'redis'; readonly syncMs?: number }
 }
 
 interface Chain {
@@ -34,7 +37,7 @@ const thisTree = fileURLToPath(new URL('../..', import.meta.url))
 /** Counting costs the same whatever the limit is; a 429 costs less than a request that is served. */
 const neverReached = 1_000_000_000
 
-const listPlugins = ({ keptTokens, keptDecisions }: AegisOptions): readonly object[] => [
+const listPlugins = ({ keptTokens, keptDecisions, store }: AegisOptions): readonly object[] => [
   { id: 'request-id', plugin: 'request-id' },
   { id: 'cors', plugin: 'cors' },
   {
@@ -47,7 +50,10 @@ const listPlugins = ({ keptTokens, keptDecisions }: AegisOptions): readonly obje
   {
     id: 'rate-limit',
     plugin: 'rate-limit',
-    config: { limits: [{ name: 'per-user', key: ['user'], limit: neverReached, burst: neverReached }] },
+    config: {
+      ...store,
+      limits: [{ name: 'per-user', key: ['user'], limit: neverReached, burst: neverReached }],
+    },
   },
   { id: 'observability', plugin: 'observability' },
 ]
@@ -73,6 +79,7 @@ function toGateway(options: AegisOptions & { readonly name: string }, chain: Cha
     name,
     async start(upstream, directory) {
       const port = await freePort()
+      const redis = options.store === undefined ? null : await startRedis(directory)
       await writeConfig(directory, toConfig(options, chain, { port, upstream }))
       const origin = `http://127.0.0.1:${port}`
       const started = await startProgram({
@@ -80,11 +87,18 @@ function toGateway(options: AegisOptions & { readonly name: string }, chain: Cha
         readyUrl: `${origin}/health`,
         core: workers > 1 ? [gatewayCore, loadCore] : gatewayCore,
         cwd: directory,
-        env: { AEGIS_STATE_DIR: join(directory, 'state') },
+        env: {
+          AEGIS_STATE_DIR: join(directory, 'state'),
+          ...(redis === null ? {} : { REDIS_URL: redis.url }),
+        },
         stdoutFile: join(directory, 'access.log'),
       })
       if (chain.plugins.length > 0) await checkChain(origin, started)
-      return { ...started, origin, headers: chain.headers() }
+      const stop = async () => {
+        await started.stop()
+        await redis?.stop()
+      }
+      return { ...started, stop, origin, headers: chain.headers() }
     },
   }
 }

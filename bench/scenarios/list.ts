@@ -7,6 +7,7 @@ import { idle } from './idle.ts'
 import { manyRoutes } from './many-routes.ts'
 import { post1k, post100k } from './post.ts'
 import { rbacMisses } from './rbac-misses.ts'
+import { sharedLimits } from './shared-limits.ts'
 import { smallGet } from './small-get.ts'
 import { download, upload } from './transfer.ts'
 import { twoWorkers } from './two-workers.ts'
@@ -23,6 +24,7 @@ export const allScenarios: readonly Scenario[] = [
   rbacMisses,
   manyRoutes,
   twoWorkers,
+  sharedLimits,
   events,
   websocket,
   idle,

@@ -19,6 +19,8 @@ export interface SyncedCountersOptions {
 interface Delta {
   readonly check: LimitCheck
   units: number
+  /** Of the same key by another algorithm. */
+  readonly next: Delta | undefined
 }
 
 /** More counters than this are told before their time. */
@@ -41,7 +43,7 @@ export function createSyncedCounters({
     waiting = false
     const told = deltas
     deltas = new Map()
-    for (const [, group] of Map.groupBy(told.values(), ({ check }) => tagOf(check.key))) {
+    for (const [, group] of Map.groupBy(listAll(told), ({ check }) => tagOf(check.key))) {
       for (let at = 0; at < group.length; at += mostInOneCall) {
         const checks = group
           .slice(at, at + mostInOneCall)
@@ -62,13 +64,14 @@ export function createSyncedCounters({
   }
 
   function remember(check: LimitCheck): void {
-    const key = `${check.algorithm}|${check.key}`
-    const delta = deltas.get(key)
+    const first = deltas.get(check.key)
+    let delta = first
+    while (delta !== undefined && delta.check.algorithm !== check.algorithm) delta = delta.next
     if (delta !== undefined) {
       delta.units += check.cost
       return
     }
-    deltas.set(key, { check, units: check.cost })
+    deltas.set(check.key, { check, units: check.cost, next: first })
     if (deltas.size >= mostDeltas) tell()
     if (waiting) return
     waiting = true
@@ -85,8 +88,14 @@ export function createSyncedCounters({
     peek: (check) => local.peek(check),
     async reset(check) {
       local.reset(check)
-      deltas.delete(`${check.algorithm}|${check.key}`)
+      deltas.delete(check.key)
       await redis.reset(check)
     },
+  }
+}
+
+function* listAll(deltas: ReadonlyMap<string, Delta>): Generator<Delta> {
+  for (const first of deltas.values()) {
+    for (let delta: Delta | undefined = first; delta !== undefined; delta = delta.next) yield delta
   }
 }
