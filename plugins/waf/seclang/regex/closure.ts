@@ -3,7 +3,7 @@
 // Atomic groups, look-around and backreferences are taken for what they allow at most: an automaton that says "no" is
 // right about every program, one that says "yes" only about regular ones.
 import type { ByteClasses } from './byte-classes.ts'
-import { contextAfter, endOfValue, holds, looksBack, relevantContext } from './contexts.ts'
+import { contextAfter, endOfValue, holds, isDecidedBy, relevantContext } from './contexts.ts'
 import { op, type Program } from './program.ts'
 
 /** Instructions that wait for the next byte; `accepted` when a match is already complete. */
@@ -119,7 +119,7 @@ export class Closure {
   #passes(pc: number, context: number, next: number | null): boolean {
     const assert = this.#program.args[pc] as number
     if (next !== null) return holds(assert, context, next, true)
-    if (looksBack(assert)) return holds(assert, context, endOfValue, true)
+    if (isDecidedBy(assert, context)) return holds(assert, context, endOfValue, true)
     this.#found[this.#foundCount++] = pc
     return false
   }

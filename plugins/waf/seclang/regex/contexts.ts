@@ -26,10 +26,10 @@ export function relevantContext(asserts: ReadonlySet<AssertKind>): number {
   return bits
 }
 
-/** True for assertions that the byte before decides alone. */
-export function looksBack(assert: number): boolean {
+/** True where the byte before decides alone. */
+export function isDecidedBy(assert: number, context: number): boolean {
   const kind = assertKinds[assert]
-  return kind === 'begin' || kind === 'begin-line'
+  return kind === 'begin' || (kind === 'begin-line' && (context & afterNewline) === 0)
 }
 
 /** `isLast` tells whether the next byte is the last of the value. */
@@ -38,7 +38,8 @@ export function holds(assert: number, context: number, next: number, isLast: boo
     case 'begin':
       return (context & afterNothing) !== 0
     case 'begin-line':
-      return (context & (afterNothing | afterNewline)) !== 0
+      // As in PCRE, no line begins behind a newline that ends the value.
+      return (context & afterNothing) !== 0 || ((context & afterNewline) !== 0 && next !== endOfValue)
     case 'end':
       return next === endOfValue
     case 'end-line':
