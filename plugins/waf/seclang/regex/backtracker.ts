@@ -1,5 +1,6 @@
 // Matches programs that no automaton can: look-around, backreferences, atomic groups. It goes one way at a time and comes
 // back, as PCRE does, and so may need exponential time: it counts its steps and gives up.
+import { addAll } from './byte-sets.ts'
 import { afterNothing, contextAfter, endOfValue, holds } from './contexts.ts'
 import type { Slots } from './groups.ts'
 import { op, type Program } from './program.ts'
@@ -14,11 +15,14 @@ export class Backtracker {
   readonly #registers: Int32Array
   /** Positions where look-ahead began; beside the registers, which hold heights of the stack. */
   readonly #places: Int32Array
+  /** Bytes that a match can begin with; null when it can be empty. */
+  readonly #firstBytes: Uint8Array | null
   #stack: number[] = []
   #steps = 0
 
   constructor(program: Program) {
     this.#program = program
+    this.#firstBytes = firstBytesOf(program)
     this.#slots = new Int32Array(2 * (program.groupCount + 1))
     this.#registers = new Int32Array(program.registerCount)
     this.#places = new Int32Array(program.registerCount)
@@ -27,7 +31,9 @@ export class Backtracker {
   /** The first match at or after `from`; null when there is none; 'gave-up' when `maxSteps` did not suffice. */
   find(value: string, from: number, maxSteps: number): Slots | null | 'gave-up' {
     this.#steps = maxSteps
+    const first = this.#firstBytes
     for (let at = from; at <= value.length; at++) {
+      if (first !== null && first[value.charCodeAt(at) & 255] !== 1) continue
       this.#slots.fill(-1)
       this.#slots[0] = at
       this.#registers.fill(-1)
@@ -90,6 +96,8 @@ export class Backtracker {
         return at
       case op.assert:
         return this.#passes(arg, value, at) ? at : -1
+      case op.notNext:
+        return sets[arg]?.[value.charCodeAt(at)] === 1 ? -1 : at
       case op.backreference:
         return this.#repeated(value, arg, at, alts[pc] === 1)
       case op.stepBack:
@@ -181,4 +189,22 @@ export class Backtracker {
     const next = at < value.length ? value.charCodeAt(at) & 255 : endOfValue
     return holds(assert, before, next, at === value.length - 1)
   }
+}
+
+/** What the instructions that can come first consume. Assertions are passed over, so it may hold too many. */
+function firstBytesOf(program: Program): Uint8Array | null {
+  const { alts, args, nexts, ops, sets } = program
+  const bytes = new Uint8Array(256)
+  const seen = new Set<number>()
+  const stack = [0]
+  for (let pc = stack.pop(); pc !== undefined; pc = stack.pop()) {
+    if (seen.has(pc)) continue
+    seen.add(pc)
+    const code = ops[pc]
+    if (code === op.accept || code === op.backreference) return null
+    if (code === op.set) addAll(bytes, sets[args[pc] as number] as Uint8Array)
+    else if (code === op.split) stack.push(nexts[pc] as number, alts[pc] as number)
+    else stack.push((code === op.lookOpen || code === op.notLookOpen ? alts[pc] : nexts[pc]) as number)
+  }
+  return bytes
 }

@@ -19,12 +19,6 @@ export function addAll(target: ByteSet, source: ByteSet): void {
   for (let byte = 0; byte < 256; byte++) if (source[byte] === 1) target[byte] = 1
 }
 
-export function countOf(set: ByteSet): number {
-  let count = 0
-  for (let byte = 0; byte < 256; byte++) count += set[byte] as number
-  return count
-}
-
 /** `set` with the other case of each ASCII letter in it. */
 export function foldCase(set: ByteSet): ByteSet {
   const folded = set.slice()

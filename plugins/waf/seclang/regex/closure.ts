@@ -106,7 +106,7 @@ export class Closure {
       else if (code === op.split) {
         stack[height++] = alts[pc] as number
         stack[height++] = nexts[pc] as number
-      } else if (code === op.assert) {
+      } else if (code === op.assert || code === op.notNext) {
         if (this.#passes(pc, context, next)) stack[height++] = nexts[pc] as number
       } else {
         if (code === op.backreference) this.#found[this.#foundCount++] = pc
@@ -117,9 +117,11 @@ export class Closure {
   }
 
   #passes(pc: number, context: number, next: number | null): boolean {
-    const assert = this.#program.args[pc] as number
+    const { args, ops, sets } = this.#program
+    const assert = args[pc] as number
+    if (ops[pc] === op.notNext && next !== null) return sets[assert]?.[next] !== 1
     if (next !== null) return holds(assert, context, next, true)
-    if (isDecidedBy(assert, context)) return holds(assert, context, endOfValue, true)
+    if (ops[pc] === op.assert && isDecidedBy(assert, context)) return holds(assert, context, endOfValue, true)
     this.#found[this.#foundCount++] = pc
     return false
   }

@@ -82,7 +82,7 @@ export class GroupFinder {
 
   /** Adds the ways that begin at `first`, with the slots in `#slots`. A negative entry of the stack restores a slot. */
   #add(ways: Ways, first: number, value: string, at: number): void {
-    const { alts, args, nexts, ops } = this.#program
+    const { alts, args, nexts, ops, sets } = this.#program
     const stack = this.#stack
     stack.push(first)
     while (stack.length > 0) {
@@ -97,6 +97,7 @@ export class GroupFinder {
       const code = ops[pc] as number
       if (code === op.set || code === op.accept) this.#keep(ways, pc)
       else if (code === op.assert && !this.#passes(args[pc] as number, value, at)) continue
+      else if (code === op.notNext && sets[args[pc] as number]?.[value.charCodeAt(at)] === 1) continue
       else {
         if (code === op.split) stack.push(alts[pc] as number)
         else if (code === op.save) this.#save(args[pc] as number, at)

@@ -1,16 +1,27 @@
 // What every match of a pattern must hold: literals of which one occurs, bytes of which one occurs, a length. With it
 // the engine passes over nearly all patterns without running them. It may promise too little, never too much.
 import type { MatchHint } from '../types.ts'
-import { countOf } from './byte-sets.ts'
+import { addAll } from './byte-sets.ts'
 import type { ByteSet, Node, Syntax } from './syntax.ts'
 
+/** Literals in lower case, and a rough share of plain values that hold one of them: only the order of shares counts. */
+interface Literals {
+  readonly list: readonly string[]
+  readonly likelihood: number
+}
+
+interface Mask {
+  readonly set: ByteSet
+  readonly likelihood: number
+}
+
 interface Facts {
-  /** Everything that the node can match, in lower case, where that is little. */
+  /** Everything that the node can match, where that is little. */
   readonly exact: readonly string[] | null
-  /** One of these, in lower case, is in each match. */
-  readonly anyOf: readonly string[] | null
-  /** Each match holds a byte of each. */
-  readonly masks: readonly ByteSet[]
+  /** One of these is in each match. */
+  readonly anyOf: Literals | null
+  /** Each match holds a byte of each; the most telling first. */
+  readonly masks: readonly Mask[]
   readonly minLength: number
 }
 
@@ -23,31 +34,42 @@ const nothing: Facts = { exact: [''], anyOf: null, masks: [], minLength: 0 }
 
 /** null when nothing can be said. */
 export function hintOfSyntax(syntax: Syntax): MatchHint | null {
-  const facts = factsOf(syntax.root)
-  const anyOf = pickLiterals([facts.exact, facts.anyOf])
-  const isUseful = anyOf !== null && likelihoodOf(anyOf) < maxLikelihood
-  const masks = bestMasks(facts.masks)
-  if (!isUseful && masks.length === 0 && facts.minLength === 0) return null
-  return { anyOf: isUseful ? anyOf : null, masks, minLength: facts.minLength }
+  const facts = new Analysis().factsOf(syntax.root)
+  const literals = better(literalsOf(facts.exact), facts.anyOf)
+  const anyOf = literals !== null && literals.likelihood < maxLikelihood ? literals.list : null
+  if (anyOf === null && facts.masks.length === 0 && facts.minLength === 0) return null
+  return { anyOf, masks: facts.masks.map((mask) => mask.set), minLength: facts.minLength }
 }
 
-function factsOf(node: Node): Facts {
-  switch (node.kind) {
-    case 'set':
-      return factsOfSet(node.set)
-    case 'sequence':
-      return factsOfSequence(node.items.map(factsOf))
-    case 'choice':
-      return factsOfChoice(node.items.map(factsOf))
-    case 'repeat':
-      return factsOfRepeat(factsOf(node.item), node.min, node.max)
-    case 'group':
-    case 'atomic':
-      return factsOf(node.item)
-    case 'backreference':
-      return { ...nothing, exact: null }
-    default:
-      return nothing
+class Analysis {
+  readonly #factsOfSet = new Map<ByteSet, Facts>()
+
+  factsOf(node: Node): Facts {
+    switch (node.kind) {
+      case 'set':
+        return this.#setFacts(node.set)
+      case 'sequence':
+        return factsOfSequence(node.items.map((item) => this.factsOf(item)))
+      case 'choice':
+        return factsOfChoice(node.items.map((item) => this.factsOf(item)))
+      case 'repeat':
+        return factsOfRepeat(this.factsOf(node.item), node.min, node.max)
+      case 'group':
+      case 'atomic':
+        return this.factsOf(node.item)
+      case 'backreference':
+        return { ...nothing, exact: null }
+      default:
+        return nothing
+    }
+  }
+
+  #setFacts(set: ByteSet): Facts {
+    const known = this.#factsOfSet.get(set)
+    if (known !== undefined) return known
+    const facts = factsOfSet(set)
+    this.#factsOfSet.set(set, facts)
+    return facts
   }
 }
 
@@ -56,39 +78,45 @@ function factsOfSet(set: ByteSet): Facts {
   for (let byte = 0; byte < 256; byte++) {
     if (set[byte] === 1) bytes.add(String.fromCharCode(byte >= 65 && byte <= 90 ? byte + 32 : byte))
   }
-  return { exact: bytes.size <= 10 ? [...bytes] : null, anyOf: null, masks: [set], minLength: 1 }
+  const mask = maskOf(set)
+  return {
+    exact: bytes.size <= 10 ? [...bytes] : null,
+    anyOf: null,
+    masks: mask.likelihood < maxLikelihood ? [mask] : [],
+    minLength: 1,
+  }
 }
 
 function factsOfSequence(items: readonly Facts[]): Facts {
-  const candidates: (readonly string[] | null)[] = []
+  let anyOf: Literals | null = null
   let run: readonly string[] = ['']
   let isExact = true
+  let minLength = 0
   for (const item of items) {
+    minLength += item.minLength
     const joined = item.exact === null ? null : product(run, item.exact)
     if (joined === null) {
       isExact = false
-      candidates.push(run, item.anyOf)
+      anyOf = better(anyOf, better(literalsOf(run), item.anyOf))
     }
     run = joined ?? item.exact ?? ['']
   }
-  candidates.push(run)
   return {
     exact: isExact ? run : null,
-    anyOf: pickLiterals(candidates),
-    masks: bestMasks(items.flatMap((item) => item.masks)),
-    minLength: items.reduce((sum, item) => sum + item.minLength, 0),
+    anyOf: better(anyOf, literalsOf(run)),
+    masks: bestMasks(items),
+    minLength,
   }
 }
 
 function factsOfChoice(items: readonly Facts[]): Facts {
   const exact = items.every((item) => item.exact !== null) ? items.flatMap((item) => item.exact ?? []) : null
-  const required = items.map((item) => pickLiterals([item.exact, item.anyOf]))
-  const anyOf = required.some((literals) => literals === null)
-    ? null
-    : distinct(required.flatMap((one) => one ?? []))
+  const required = items.map((item) => better(literalsOf(item.exact), item.anyOf))
+  const isKnown = required.every((literals) => literals !== null)
+  const anyOf = isKnown ? distinct(required.flatMap((literals) => literals?.list ?? [])) : []
   return {
     exact: exact === null || exact.length > maxExact ? null : distinct(exact),
-    anyOf: anyOf === null || anyOf.length > maxLiterals ? null : anyOf,
+    anyOf: anyOf.length === 0 || anyOf.length > maxLiterals ? null : literalsOf(anyOf),
     masks: commonMask(items),
     minLength: Math.min(...items.map((item) => item.minLength)),
   }
@@ -99,75 +127,74 @@ function factsOfRepeat(item: Facts, min: number, max: number): Facts {
     const exact = max === 1 && item.exact !== null ? distinct([...item.exact, '']) : max === 0 ? [''] : null
     return { ...nothing, exact }
   }
-  const isOnce = min === 1 && max === 1
   return {
-    exact: isOnce ? item.exact : null,
-    anyOf: pickLiterals([item.exact, item.anyOf]),
+    exact: min === 1 && max === 1 ? item.exact : null,
+    anyOf: better(literalsOf(item.exact), item.anyOf),
     masks: item.masks,
     minLength: item.minLength * min,
   }
 }
 
 /** One byte of the best mask of each item is in every match; nothing where an item has none. */
-function commonMask(items: readonly Facts[]): ByteSet[] {
+function commonMask(items: readonly Facts[]): Mask[] {
   const union = new Uint8Array(256)
+  const done = new Set<ByteSet>()
   for (const item of items) {
-    const [best] = bestMasks(item.masks)
+    const best = item.masks[0]
     if (best === undefined) return []
-    for (let byte = 0; byte < 256; byte++) if (best[byte] === 1) union[byte] = 1
+    if (!done.has(best.set)) addAll(union, best.set)
+    done.add(best.set)
   }
-  return countOf(union) === 256 ? [] : [union]
+  const mask = maskOf(union)
+  return mask.likelihood < maxLikelihood ? [mask] : []
 }
 
-function product(left: readonly string[], right: readonly string[]): string[] | null {
+function bestMasks(items: readonly Facts[]): Mask[] {
+  const masks = new Map<ByteSet, Mask>()
+  for (const item of items) for (const mask of item.masks) masks.set(mask.set, mask)
+  return [...masks.values()].sort((one, other) => one.likelihood - other.likelihood).slice(0, maxMasks)
+}
+
+function product(left: readonly string[], right: readonly string[]): readonly string[] | null {
   if (left.length * right.length > maxExact) return null
-  return distinct(left.flatMap((head) => right.map((tail) => head + tail)))
+  const joined = left.flatMap((head) => right.map((tail) => head + tail))
+  return left.length === 1 || right.length === 1 ? joined : distinct(joined)
 }
 
-/** The list that the fewest plain values hold; null when none says anything. */
-function pickLiterals(candidates: readonly (readonly string[] | null)[]): readonly string[] | null {
-  let best: readonly string[] | null = null
-  for (const literals of candidates) {
-    if (literals === null || literals.some((literal) => literal === '')) continue
-    if (best === null || likelihoodOf(literals) < likelihoodOf(best)) best = literals
+function better(one: Literals | null, other: Literals | null): Literals | null {
+  if (one === null || other === null) return one ?? other
+  return other.likelihood < one.likelihood ? other : one
+}
+
+/** null when they say nothing: there is none, or an empty one among them. */
+function literalsOf(list: readonly string[] | null): Literals | null {
+  if (list === null || list.length === 0) return null
+  let likelihood = 0
+  for (const literal of list) {
+    if (literal === '') return null
+    let share = 20
+    for (let at = 0; at < literal.length; at++) share *= frequencyOf(literal.charCodeAt(at))
+    likelihood += share
   }
-  return best
+  return { list, likelihood }
 }
 
-function bestMasks(masks: readonly ByteSet[]): ByteSet[] {
-  const keys = new Set<string>()
-  return masks
-    .map((mask) => ({ mask, likelihood: likelihoodOfMask(mask), key: mask.join('') }))
-    .filter(({ likelihood, key }) => likelihood < maxLikelihood && !keys.has(key) && keys.add(key))
-    .sort((one, other) => one.likelihood - other.likelihood)
-    .slice(0, maxMasks)
-    .map(({ mask }) => mask)
-}
-
-/** A rough share of plain values that hold one of the literals; only their order counts. */
-function likelihoodOf(literals: readonly string[]): number {
-  let sum = 0
-  for (const literal of literals) {
-    let likelihood = 20
-    for (let at = 0; at < literal.length; at++) likelihood *= frequencyOf(literal.charCodeAt(at))
-    sum += likelihood
-  }
-  return sum
-}
-
-function likelihoodOfMask(mask: ByteSet): number {
-  let sum = 0
-  for (let byte = 0; byte < 256; byte++) if (mask[byte] === 1) sum += frequencyOf(byte)
-  return sum
+function maskOf(set: ByteSet): Mask {
+  let likelihood = 0
+  for (let byte = 0; byte < 256; byte++) if (set[byte] === 1) likelihood += frequencyOf(byte)
+  return { set, likelihood }
 }
 
 /** How often a byte turns up in headers, paths and form values; by kind only. */
 function frequencyOf(byte: number): number {
-  if (byte === 32) return 0.1
   if (byte >= 97 && byte <= 122) return 0.06
   if (byte >= 48 && byte <= 57) return 0.03
   if (byte >= 65 && byte <= 90) return 0.01
-  return '-./_=&:,;'.includes(String.fromCharCode(byte)) ? 0.02 : 0.002
+  if (byte === 32) return 0.1
+  const isCommonMark = byte >= 44 && byte <= 47
+  return isCommonMark || byte === 95 || byte === 61 || byte === 38 || byte === 58 || byte === 59
+    ? 0.02
+    : 0.002
 }
 
 function distinct(literals: readonly string[]): string[] {

@@ -47,6 +47,9 @@ class PatternParser {
   #depth = 0
   #groupCount = 0
   #modes: Modes
+  /** One node for each byte, with and without case: a pattern may have thousands of literals. */
+  readonly #literals: Node[] = []
+  readonly #classes = new Map<string, Node>()
   readonly #names = new Map<string, number>()
   /** Groups that exist in the whole pattern: tells a reference from an octal code. */
   readonly #groupTotal: number
@@ -110,6 +113,7 @@ class PatternParser {
 
   /** `\Q...\E`: everything between is literal. */
   #skipsQuote(items: Node[]): boolean {
+    if (this.#source[this.#at] !== '\\') return false
     if (this.#source.startsWith('\\E', this.#at)) {
       this.#at += 2
       return true
@@ -142,15 +146,24 @@ class PatternParser {
 
   #byte(byte: number): Node {
     if (byte > 255) this.#fail('a character above 0xff, where patterns are bytes,')
+    const key = this.#modes.ignoreCase ? byte + 256 : byte
+    const known = this.#literals[key]
+    if (known !== undefined) return known
     const set = new Uint8Array(256)
     set[byte] = 1
-    return { kind: 'set', set: this.#modes.ignoreCase ? foldCase(set) : set }
+    const node: Node = { kind: 'set', set: this.#modes.ignoreCase ? foldCase(set) : set }
+    this.#literals[key] = node
+    return node
   }
 
+  /** Classes of the same text are one node, so that whoever walks the tree can tell them by identity. */
   #class(): Node {
     const { set, next } = parseClass(this.#source, this.#at, this.#modes.ignoreCase)
+    const key = `${this.#modes.ignoreCase}${this.#source.slice(this.#at, next)}`
     this.#at = next
-    return { kind: 'set', set }
+    const node = this.#classes.get(key) ?? { kind: 'set', set }
+    this.#classes.set(key, node)
+    return node
   }
 
   #escape(): Node {
@@ -214,12 +227,7 @@ class PatternParser {
     const look = /^\(\?(<?)([=!])/.exec(rest)
     if (look !== null) {
       this.#at += look[0].length
-      return {
-        kind: 'look',
-        behind: look[1] === '<',
-        negative: look[2] === '!',
-        item: this.#closed(this.#choice()),
-      }
+      return lookAround(look[1] === '<', look[2] === '!', this.#closed(this.#choice()))
     }
     return this.#plainGroup(rest)
   }
@@ -227,7 +235,7 @@ class PatternParser {
   #plainGroup(rest: string): Node | null {
     if (rest.startsWith('(?>')) {
       this.#at += 3
-      return { kind: 'atomic', item: this.#closed(this.#choice()) }
+      return atomic(this.#closed(this.#choice()))
     }
     if (rest.startsWith('(?#')) {
       const end = this.#source.indexOf(')', this.#at)
@@ -287,11 +295,13 @@ class PatternParser {
       if (suffix === '?' || suffix === '+') this.#at++
       const greedy = (suffix === '?') === this.#modes.ungreedy
       const repeat: Node = { kind: 'repeat', item, min: counts[0], max: counts[1], greedy }
-      item = suffix === '+' ? { kind: 'atomic', item: repeat } : repeat
+      item = suffix === '+' ? atomic(repeat) : repeat
     }
   }
 
   #counts(): readonly [min: number, max: number] | null {
+    const letter = this.#source[this.#at]
+    if (letter !== '*' && letter !== '+' && letter !== '?' && letter !== '{') return null
     const found = /^(?:([*+?])|\{(\d+)(,?)(\d*)\})/.exec(this.#source.slice(this.#at, this.#at + 16))
     if (found === null || (found[3] === '' && found[4] !== '')) return null
     this.#at += found[0].length
@@ -302,6 +312,18 @@ class PatternParser {
       this.#fail(`a repetition that runs backwards or beyond ${maxRepeat}`)
     return [min, max]
   }
+}
+
+/** A set repeated without end ends where no byte of it comes next: that much an automaton can say. */
+function atomic(item: Node): Node {
+  if (item.kind !== 'repeat' || !item.greedy || item.max !== Infinity || item.item.kind !== 'set')
+    return { kind: 'atomic', item }
+  return { kind: 'sequence', items: [item, { kind: 'not-next', set: item.item.set }] }
+}
+
+function lookAround(behind: boolean, negative: boolean, item: Node): Node {
+  if (!behind && negative && item.kind === 'set') return { kind: 'not-next', set: item.set }
+  return { kind: 'look', behind, negative, item }
 }
 
 /** Opening brackets that capture, escapes and classes left out. */

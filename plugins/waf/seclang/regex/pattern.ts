@@ -20,10 +20,14 @@ export interface PatternMatch {
 }
 
 const groupLimit = 9
-/** About 20 ms of work at most for the groups of one match; past it only the whole match is told. */
-const maxGroupSteps = 2_000_000
-/** About 10 ms. Past it a pattern counts as matching, since all that an automaton can say of it did match. */
-const maxBacktrackSteps = 500_000
+/** Some milliseconds for the groups of one match. Past it group 0 is told alone, with all that follows its beginning. */
+const maxGroupSteps = 300_000
+/**
+ * Steps of the backtracker, some milliseconds and some more for long values. Past them a pattern counts as matching:
+ * all that an automaton can say of it did match.
+ */
+const backtrackSteps = 300_000
+const backtrackStepsPerByte = 8
 
 /** Throws a PatternError for what is no pattern; everything else is put off until a value comes. */
 export function compilePattern(source: string, flags: PatternFlags = {}): Pattern {
@@ -92,14 +96,18 @@ class IrregularPattern implements Pattern {
   }
 
   test(value: string): boolean {
-    return this.#dfa.test(value) && this.#backtracker.find(value, 0, maxBacktrackSteps) !== null
+    return this.#dfa.test(value) && this.#find(value, 0) !== null
   }
 
   exec(value: string, from = 0): PatternMatch | null {
     if (!this.#dfa.test(value, from)) return null
-    const found = this.#backtracker.find(value, from, maxBacktrackSteps)
+    const found = this.#find(value, from)
     if (found === 'gave-up') return { index: from, groups: [value.slice(from)] }
     return found === null ? null : matchOf(value, found)
+  }
+
+  #find(value: string, from: number): Slots | null | 'gave-up' {
+    return this.#backtracker.find(value, from, backtrackSteps + backtrackStepsPerByte * value.length)
   }
 }
 

@@ -29,6 +29,8 @@ export const op = {
   /** Remembers the position in register `arg`; `loopCheck` fails where the loop consumed nothing since. */
   loopMark: 14,
   loopCheck: 15,
+  /** Goes on only where no byte of the set `arg` comes next. */
+  notNext: 16,
 } as const
 
 export const assertKinds: readonly AssertKind[] = [
@@ -70,6 +72,7 @@ class Compiler {
   readonly #alts: number[] = []
   readonly #sets: ByteSet[] = []
   readonly #setIds = new Map<string, number>()
+  readonly #idOfSet = new Map<ByteSet, number>()
   readonly #asserts = new Set<AssertKind>()
   #registerCount = 0
   #regular = true
@@ -103,6 +106,9 @@ class Compiler {
         return this.#choice(node.items)
       case 'repeat':
         return this.#repeat(node)
+      case 'not-next':
+        this.#add(op.notNext, this.#setId(node.set))
+        return
       case 'group':
         this.#add(op.save, node.index * 2)
         this.emit(node.item)
@@ -142,6 +148,14 @@ class Compiler {
   }
 
   #setId(set: ByteSet): number {
+    const same = this.#idOfSet.get(set)
+    if (same !== undefined) return same
+    const id = this.#idOfContent(set)
+    this.#idOfSet.set(set, id)
+    return id
+  }
+
+  #idOfContent(set: ByteSet): number {
     const key = String.fromCharCode(...set)
     const known = this.#setIds.get(key)
     if (known !== undefined) return known

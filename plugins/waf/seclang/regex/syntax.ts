@@ -27,6 +27,8 @@ export type Node =
     }
   | { readonly kind: 'group'; readonly index: number; readonly item: Node }
   | { readonly kind: 'assert'; readonly assert: AssertKind }
+  /** The next byte is none of `set`; so it is at the end. */
+  | { readonly kind: 'not-next'; readonly set: ByteSet }
   /** `(?>...)` and the possessive quantifiers: no way back into `item` once it has matched. */
   | { readonly kind: 'atomic'; readonly item: Node }
   | { readonly kind: 'look'; readonly behind: boolean; readonly negative: boolean; readonly item: Node }
