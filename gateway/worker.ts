@@ -31,7 +31,8 @@ const post = (message: FromWorker): void => port.postMessage(message)
 
 const clock = createSystemClock()
 const logs = createLogBatch({
-  post: (stream, lines) => post({ kind: 'log', stream, lines }),
+  post: (stream, lines) =>
+    port.postMessage({ kind: 'log', stream, lines } satisfies FromWorker, [lines.buffer]),
   level: boot.logLevel,
   clock,
   bindings: { worker: boot.index },

@@ -39,7 +39,7 @@ export type FromWorker =
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown; readonly error: string | null }
   | { readonly kind: 'drained' }
   /** Whole lines, each ended by a newline. `system` lines are the worker's own log. */
-  | { readonly kind: 'log'; readonly stream: 'access' | 'system'; readonly lines: string }
+  | { readonly kind: 'log'; readonly stream: 'access' | 'system'; readonly lines: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'report'; readonly report: Report }
 
 /** Fast-changing data pushed to every worker without touching its runtime. The newest of each key is replayed to a new worker. */

@@ -3,7 +3,7 @@
 
 export interface BoundedWriter {
   /** Whole lines of ASCII, each ended by a newline. Never blocks, never throws. */
-  write(lines: string): void
+  write(lines: Uint8Array): void
   /** Lines lost since the start. */
   lost(): number
   /** Resolves when all is written, or at the deadline. */
@@ -12,7 +12,7 @@ export interface BoundedWriter {
 
 export interface BoundedWriterOptions {
   /** Writes all of it or rejects. */
-  readonly deliver: (lines: string) => Promise<void>
+  readonly deliver: (lines: Uint8Array) => Promise<void>
   /** Most bytes held. */
   readonly limitBytes: number
   /** Most bytes handed over at once, unless one write was larger. */
@@ -24,14 +24,14 @@ export interface BoundedWriterOptions {
 }
 
 export function createBoundedWriter(options: BoundedWriterOptions): BoundedWriter {
-  const queue: string[] = []
+  const queue: Uint8Array[] = []
   let queuedBytes = 0
   let lost = 0
   let lostBeforeTrouble = 0
   let inTrouble = false
   let running: Promise<void> | null = null
 
-  function lose(lines: string, reason: string): void {
+  function lose(lines: Uint8Array, reason: string): void {
     if (!inTrouble) lostBeforeTrouble = lost
     lost += countLines(lines)
     if (inTrouble) return
@@ -39,12 +39,15 @@ export function createBoundedWriter(options: BoundedWriterOptions): BoundedWrite
     options.onLoss(reason)
   }
 
-  function takeChunk(): string {
-    let chunk = queue.shift() ?? ''
-    while (queue[0] !== undefined && chunk.length + queue[0].length <= options.chunkBytes)
-      chunk += queue.shift()
-    queuedBytes -= chunk.length
-    return chunk
+  function takeChunk(): Uint8Array {
+    const chunk = [queue.shift() as Uint8Array]
+    let bytes = chunk[0]?.length ?? 0
+    while (queue[0] !== undefined && bytes + queue[0].length <= options.chunkBytes) {
+      bytes += queue[0].length
+      chunk.push(queue.shift() as Uint8Array)
+    }
+    queuedBytes -= bytes
+    return chunk.length === 1 ? (chunk[0] as Uint8Array) : Buffer.concat(chunk, bytes)
   }
 
   async function run(): Promise<void> {
@@ -86,8 +89,8 @@ export function createBoundedWriter(options: BoundedWriterOptions): BoundedWrite
   }
 }
 
-function countLines(lines: string): number {
+function countLines(lines: Uint8Array): number {
   let count = 0
-  for (let at = lines.indexOf('\n'); at >= 0; at = lines.indexOf('\n', at + 1)) count += 1
+  for (let at = lines.indexOf(10); at >= 0; at = lines.indexOf(10, at + 1)) count += 1
   return count
 }

@@ -8,10 +8,10 @@ const writeOnce = promisify(write)
 const longestWaitMs = 50
 
 /** Writes all of it or rejects; one call at a time. */
-export function createFdWriter(fd: number): (lines: string) => Promise<void> {
+export function createFdWriter(fd: number): (lines: Uint8Array) => Promise<void> {
   const target = openNonBlocking(fd)
   return async (lines) => {
-    let rest = Buffer.from(lines)
+    let rest = lines
     let waitMs = 1
     while (rest.length > 0) {
       try {

@@ -14,22 +14,22 @@ export interface LogFileOptions {
 }
 
 /** Appends whole lines; one call at a time. Rejects with the file system's error when they could not be written. */
-export function createLogFile(options: LogFileOptions): (lines: string) => Promise<void> {
+export function createLogFile(options: LogFileOptions): (lines: Uint8Array) => Promise<void> {
   // After a write that failed half-way (disk full) the file may end within a line.
   let torn = false
 
   return async function append(lines) {
-    const text = torn ? `\n${lines}` : lines
+    const bytes = torn ? Buffer.concat([Buffer.from('\n'), lines]) : lines
     let file = await openForAppend(options.path)
     try {
       const { size } = await file.stat()
-      if (size > 0 && size + text.length > options.rotateBytes) {
+      if (size > 0 && size + bytes.length > options.rotateBytes) {
         await file.close()
         await rotate(options)
         file = await openForAppend(options.path)
       }
       torn = true
-      await file.writeFile(text)
+      await file.writeFile(bytes)
       torn = false
     } finally {
       await file.close()

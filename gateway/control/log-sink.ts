@@ -11,7 +11,7 @@ import { createRecentLines } from './recent-lines.ts'
 
 export interface LogSink {
   /** Whole lines, each ended by a newline, as workers post them. */
-  write(stream: 'access' | 'system', lines: string): void
+  write(stream: 'access' | 'system', lines: Uint8Array): void
   /** The main thread's own system log. */
   readonly logger: Logger
   /** Calls back with every line from now on; the returned function ends it. */
@@ -44,13 +44,13 @@ export function createLogSink(config: LogConfig, options: LogSinkOptions = {}): 
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
     },
-    { write: (line: string) => write('system', `${toSafeLine(line.trimEnd())}\n`) },
+    { write: (line: string) => write('system', Buffer.from(`${toSafeLine(line.trimEnd())}\n`)) },
   )
 
   function createPlace(
     name: string,
     chunk: number,
-    deliver: (lines: string) => Promise<void>,
+    deliver: (lines: Uint8Array) => Promise<void>,
   ): BoundedWriter {
     return createBoundedWriter({
       deliver,
@@ -72,8 +72,8 @@ export function createLogSink(config: LogConfig, options: LogSinkOptions = {}): 
           createLogFile({ path: config.file, rotateBytes: config.rotateBytes, keep: config.rotateKeep }),
         )
 
-  function write(stream: 'access' | 'system', lines: string): void {
-    if (lines === '') return
+  function write(stream: 'access' | 'system', lines: Uint8Array): void {
+    if (lines.length === 0) return
     if (stream === 'system' || config.access === 'stdout') stdout.write(lines)
     file?.write(lines)
     recent.add(lines)

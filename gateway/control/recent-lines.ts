@@ -1,7 +1,8 @@
 // The newest log lines, and those who watch new ones come. Main thread; used by log-sink.ts.
 
 export interface RecentLines {
-  add(lines: string): void
+  /** Whole lines of ASCII. */
+  add(lines: Uint8Array): void
   lines(): string[]
   follow(onLine: (line: string) => void): () => void
 }
@@ -11,7 +12,7 @@ const keptLines = 1_000
 
 /** Batches are kept as they came and split only when somebody asks: this runs for every line of the access log. */
 export function createRecentLines(): RecentLines {
-  const batches: string[] = []
+  const batches: Uint8Array[] = []
   let bytes = 0
   const followers = new Set<(line: string) => void>()
 
@@ -21,9 +22,9 @@ export function createRecentLines(): RecentLines {
       bytes += lines.length
       while (batches.length > 1 && bytes > keptBytes) bytes -= batches.shift()?.length ?? 0
       if (followers.size === 0) return
-      for (const line of split(lines)) for (const follower of followers) tell(follower, line)
+      for (const line of split([lines])) for (const follower of followers) tell(follower, line)
     },
-    lines: () => split(batches.join('')).slice(-keptLines),
+    lines: () => split(batches).slice(-keptLines),
     follow(onLine) {
       // Wrapped, so that following twice with one function is two subscriptions.
       const follower = (line: string) => onLine(line)
@@ -42,6 +43,7 @@ export function createRecentLines(): RecentLines {
   }
 }
 
-function split(lines: string): string[] {
-  return lines.split('\n').filter((line) => line !== '')
+function split(batches: readonly Uint8Array[]): string[] {
+  const text = Buffer.concat(batches).toString('latin1')
+  return text.split('\n').filter((line) => line !== '')
 }

@@ -23,7 +23,7 @@ type Heard<K extends Kind> = Extract<FromWorker, { kind: K }>
 export class WorkerGone extends Error {}
 
 export interface SupervisorEvents {
-  onLog(stream: 'access' | 'system', lines: string): void
+  onLog(stream: 'access' | 'system', lines: Uint8Array): void
   onReport(report: Report, worker: WorkerHandle): void
   /** A worker is there and wants its first config. Also after each replacement. A rejection ends the worker. */
   onUp(worker: WorkerHandle): Promise<void>

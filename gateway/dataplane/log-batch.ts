@@ -1,5 +1,5 @@
 // Collects a worker's log lines and posts them to the main thread, which writes them. Worker thread; made by
-// gateway/worker.ts. A request costs a string concatenation, never a write.
+// gateway/worker.ts. A line of the access log costs a copy of its bytes, never a write; the page is handed over whole.
 import { pino } from 'pino'
 import { toSafeLine } from '../contract/log-line.ts'
 import type { Clock, Logger } from '../contract/ports.ts'
@@ -14,44 +14,54 @@ export interface LogBatch {
 }
 
 export interface LogBatchOptions {
-  /** Whole lines, each ended by a newline. */
-  readonly post: (stream: 'access' | 'system', lines: string) => void
+  /** Whole lines of ASCII, each ended by a newline; the bytes are the receiver's. */
+  readonly post: (stream: 'access' | 'system', lines: Uint8Array<ArrayBuffer>) => void
   readonly level: LogConfig['level']
   readonly clock: Clock
   /** Fields of every system line, such as the worker's index. */
   readonly bindings?: Readonly<Record<string, unknown>>
   /** Longest time that a line waits; default 100. */
   readonly flushMs?: number
-  /** Posted at once when this much has gathered; default 65536. */
+  /** Posted at once when this much has gathered; default 262144. */
   readonly limitBytes?: number
 }
 
 export function createLogBatch(options: LogBatchOptions): LogBatch {
-  const { post, clock, flushMs = 100, limitBytes = 65_536 } = options
-  let access = ''
+  const { post, clock, flushMs = 100, limitBytes = 262_144 } = options
+  let page = Buffer.allocUnsafeSlow(limitBytes)
+  let used = 0
   let system = ''
   let cancelTimer: (() => void) | null = null
 
   function flush(): void {
     cancelTimer?.()
     cancelTimer = null
-    const [accessLines, systemLines] = [access, system]
-    access = ''
+    if (system !== '') post('system', toBytes(system))
     system = ''
-    if (systemLines !== '') post('system', systemLines)
-    if (accessLines !== '') post('access', accessLines)
+    postPage()
+  }
+
+  function postPage(): void {
+    if (used === 0) return
+    // A page that is nearly empty is copied: handing it over would cost a new one.
+    const whole = used > limitBytes / 8
+    post('access', whole ? page.subarray(0, used) : new Uint8Array(page.subarray(0, used)))
+    if (whole) page = Buffer.allocUnsafeSlow(limitBytes)
+    used = 0
   }
 
   function scheduleFlush(): void {
-    // Lines are ASCII: a character is a byte.
-    if (access.length + system.length >= limitBytes) flush()
-    else if (cancelTimer === null) cancelTimer = clock.after(flushMs, flush)
+    cancelTimer ??= clock.after(flushMs, flush)
   }
 
   return {
     flush,
     access(line) {
-      access += `${toSafeLine(line)}\n`
+      const safe = toSafeLine(line)
+      if (used + safe.length + 1 > limitBytes) postPage()
+      if (safe.length + 1 > limitBytes) return post('access', toBytes(`${safe}\n`))
+      used += page.write(safe, used, 'latin1')
+      page[used++] = 10
       scheduleFlush()
     },
     logger: pino(
@@ -69,4 +79,8 @@ export function createLogBatch(options: LogBatchOptions): LogBatch {
       },
     ),
   }
+}
+
+function toBytes(lines: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(lines, 'latin1'))
 }

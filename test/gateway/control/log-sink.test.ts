@@ -47,7 +47,7 @@ const textOf = (path: string) => readFileSync(path, 'utf8')
 
 test('access and system lines go to standard output and to the file', async (t) => {
   const { sink, file, stdoutText } = setUp(t)
-  sink.write('access', '{"a":1}\n{"a":2}\n')
+  sink.write('access', Buffer.from('{"a":1}\n{"a":2}\n'))
   sink.logger.info({ version: 3 }, 'config is live')
   await sink.close()
   for (const text of [stdoutText(), textOf(file)]) {
@@ -59,8 +59,8 @@ test('access and system lines go to standard output and to the file', async (t) 
 
 test('with access off the access lines go to the file only', async (t) => {
   const { sink, file, stdoutText } = setUp(t, { access: 'off' })
-  sink.write('access', '{"a":1}\n')
-  sink.write('system', '{"b":1}\n')
+  sink.write('access', Buffer.from('{"a":1}\n'))
+  sink.write('system', Buffer.from('{"b":1}\n'))
   await sink.close()
   assert.equal(stdoutText(), '{"b":1}\n')
   assert.equal(textOf(file), '{"a":1}\n{"b":1}\n')
@@ -68,7 +68,7 @@ test('with access off the access lines go to the file only', async (t) => {
 
 test('without a file nothing is written beside standard output', async (t) => {
   const { sink, dir, stdoutText } = setUp(t, { file: null })
-  sink.write('access', '{"a":1}\n')
+  sink.write('access', Buffer.from('{"a":1}\n'))
   await sink.close()
   assert.equal(stdoutText(), '{"a":1}\n')
   assert.deepEqual(readdirSync(dir), ['stdout'])
@@ -76,7 +76,7 @@ test('without a file nothing is written beside standard output', async (t) => {
 
 test('the file keeps its name, rotated ones are numbered and the oldest go', async (t) => {
   const { sink, dir, file } = setUp(t, { rotateBytes: 30, rotateKeep: 2 })
-  for (let i = 1; i <= 9; i += 1) sink.write('system', `{"line":${i},"x":"y"}\n`)
+  for (let i = 1; i <= 9; i += 1) sink.write('system', Buffer.from(`{"line":${i},"x":"y"}\n`))
   await sink.close()
   assert.deepEqual(readdirSync(join(dir, 'logs')).sort(), ['aegis.log', 'aegis.log.1', 'aegis.log.2'])
   const numbers = [`${file}.2`, `${file}.1`, file].map((path) => JSON.parse(textOf(path)).line)
@@ -85,10 +85,10 @@ test('the file keeps its name, rotated ones are numbered and the oldest go', asy
 
 test('a restart goes on in the same file and counts what is in it', async (t) => {
   const { sink, file } = setUp(t, { rotateBytes: 30, rotateKeep: 2 })
-  sink.write('system', '{"first":"run 12345"}\n')
+  sink.write('system', Buffer.from('{"first":"run 12345"}\n'))
   await sink.close()
   const again = setUp(t, { file, rotateBytes: 30, rotateKeep: 2 })
-  again.sink.write('system', '{"second":"run 1234"}\n')
+  again.sink.write('system', Buffer.from('{"second":"run 1234"}\n'))
   await again.sink.close()
   assert.equal(textOf(`${file}.1`), '{"first":"run 12345"}\n')
   assert.equal(textOf(file), '{"second":"run 1234"}\n')
@@ -96,17 +96,17 @@ test('a restart goes on in the same file and counts what is in it', async (t) =>
 
 test('a file moved away by somebody else is begun anew', async (t) => {
   const { sink, file } = setUp(t)
-  sink.write('system', '{"n":1}\n')
+  sink.write('system', Buffer.from('{"n":1}\n'))
   await until(() => existsSync(file) && textOf(file) !== '')
   renameSync(file, `${file}.moved`)
-  sink.write('system', '{"n":2}\n')
+  sink.write('system', Buffer.from('{"n":2}\n'))
   await sink.close()
   assert.equal(textOf(file), '{"n":2}\n')
 })
 
 test('others cannot read the log file', async (t) => {
   const { sink, file } = setUp(t)
-  sink.write('system', '{"n":1}\n')
+  sink.write('system', Buffer.from('{"n":1}\n'))
   await sink.close()
   assert.equal(statSync(file).mode & 0o007, 0)
 })
@@ -115,14 +115,14 @@ test('an unwritable file is warned of once, counted, and used again when it can 
   const { sink, file, stdoutText } = setUp(t)
   mkdirSync(file, { recursive: true })
   for (let i = 0; i < 5; i += 1) {
-    sink.write('access', '{"n":1}\n')
+    sink.write('access', Buffer.from('{"n":1}\n'))
     await until(() => sink.lost().file > i)
   }
   await until(() => stdoutText().includes('cannot be written'))
   // The warning is itself a line that the file cannot take: with it all five are known to be lost.
   await until(() => sink.lost().file > 5)
   rmSync(file, { recursive: true })
-  sink.write('access', '{"n":"last"}\n')
+  sink.write('access', Buffer.from('{"n":"last"}\n'))
   await until(() => existsSync(file) && textOf(file).includes('reach'))
   await sink.close()
   assert.match(textOf(file), /^\{"n":"last"\}\n/)
@@ -135,7 +135,7 @@ test('an unwritable file is warned of once, counted, and used again when it can 
 test('a full disk costs lines and nothing else', async (t) => {
   if (!existsSync('/dev/full')) return t.skip('this system has no /dev/full')
   const { sink, stdoutText } = setUp(t, { file: '/dev/full' })
-  sink.write('access', '{"n":1}\n')
+  sink.write('access', Buffer.from('{"n":1}\n'))
   await until(() => sink.lost().file > 0)
   await until(() => stdoutText().includes('ENOSPC'))
   await sink.close()
@@ -171,7 +171,7 @@ test('a reader of standard output that stops costs lines, not memory or time', a
   const { stdoutFd, readSome } = createPipe(t)
   const sink = createLogSink(stdoutOnly, { stdoutFd, limitBytes: 200_000 })
   const line = `{"n":"${'x'.repeat(990)}"}\n`
-  for (let i = 0; i < 1000; i += 1) sink.write('access', line)
+  for (let i = 0; i < 1000; i += 1) sink.write('access', Buffer.from(line))
   assert.ok(sink.lost().stdout >= 700, `${sink.lost().stdout} lines lost`)
   let text = ''
   await until(() => {
@@ -189,7 +189,7 @@ test('a process whose output nobody reads can still end', { timeout: 10_000 }, a
   const script = `
     import { createLogSink } from '${new URL('../../../gateway/control/log-sink.ts', import.meta.url)}'
     const sink = createLogSink(${JSON.stringify(stdoutOnly)})
-    for (let i = 0; i < 300; i += 1) sink.write('access', '"' + 'x'.repeat(1000) + '"\\n')
+    for (let i = 0; i < 300; i += 1) sink.write('access', Buffer.from('"' + 'x'.repeat(1000) + '"\\n'))
     setTimeout(() => process.exit(7), 50)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', stdoutFd, 'inherit'],
@@ -200,15 +200,15 @@ test('a process whose output nobody reads can still end', { timeout: 10_000 }, a
 
 test('follows lines as they come and remembers the newest', async (t) => {
   const { sink } = setUp(t)
-  sink.write('system', '{"n":0}\n')
+  sink.write('system', Buffer.from('{"n":0}\n'))
   const seen: string[] = []
   const stop = sink.follow((line) => void seen.push(line))
   sink.follow(() => {
     throw new Error('a watcher that fails')
   })
-  sink.write('access', '{"n":1}\n{"n":2}\n')
+  sink.write('access', Buffer.from('{"n":1}\n{"n":2}\n'))
   stop()
-  sink.write('access', '{"n":3}\n')
+  sink.write('access', Buffer.from('{"n":3}\n'))
   assert.deepEqual(seen, ['{"n":1}', '{"n":2}'])
   assert.deepEqual(sink.recent(), ['{"n":0}', '{"n":1}', '{"n":2}', '{"n":3}'])
   await sink.close()
@@ -216,11 +216,11 @@ test('follows lines as they come and remembers the newest', async (t) => {
 
 test('the memory of recent lines is bounded', async (t) => {
   const { sink } = setUp(t, { file: null, access: 'off' })
-  for (let i = 0; i < 5000; i += 1) sink.write('access', `{"n":${i}}\n`)
+  for (let i = 0; i < 5000; i += 1) sink.write('access', Buffer.from(`{"n":${i}}\n`))
   assert.equal(sink.recent().length, 1000)
   assert.equal(sink.recent().at(-1), '{"n":4999}')
   const long = `"${'x'.repeat(60_000)}"\n`
-  for (let i = 0; i < 100; i += 1) sink.write('access', long)
+  for (let i = 0; i < 100; i += 1) sink.write('access', Buffer.from(long))
   assert.ok(sink.recent().length <= 9)
   await sink.close()
 })

@@ -7,7 +7,7 @@ function setUp(over: Partial<LogBatchOptions> = {}) {
   const clock = createTestClock()
   const posts: { stream: string; lines: string }[] = []
   const batch = createLogBatch({
-    post: (stream, lines) => void posts.push({ stream, lines }),
+    post: (stream, lines) => void posts.push({ stream, lines: Buffer.from(lines).toString() }),
     level: 'info',
     clock,
     ...over,

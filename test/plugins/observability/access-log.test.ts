@@ -110,8 +110,8 @@ for (const [index, hostile] of hostileTexts.entries()) {
   test(`no field can end its line or begin another field (${index})`, () => {
     const clock = createTestClock()
     let posted = ''
-    const post = (_: string, lines: string) => {
-      posted += lines
+    const post = (_: string, lines: Uint8Array) => {
+      posted += Buffer.from(lines).toString()
     }
     const batch = createLogBatch({ post, level: 'info', clock })
     const write = createAccessLog({ ...shipped, headers: ['x-any'] }, batch.access)
