@@ -106,24 +106,27 @@ function toHeaderBytes8(text: string): string {
 /** Flat list of name and value, null to remove; the last word on a name wins. */
 function applyEdits(headers: string[], edits: readonly (string | null)[] | null): string[] {
   if (edits === null) return headers
-  let out = headers
   for (let i = 0; i < edits.length; i += 2) {
     const name = edits[i] as string
     const value = edits[i + 1] as string | null
-    out = withoutSpellings(out, toPlainName(name))
-    if (value !== null) out.push(name, value)
+    removeSpellings(headers, toPlainName(name))
+    if (value !== null) headers.push(name, value)
   }
-  return out
+  return headers
 }
 
 /** All that a backend could take for that header: a client's `x_account` must not stand beside a plugin's `x-account`. */
-function withoutSpellings(headers: readonly string[], plain: string): string[] {
-  const out: string[] = []
+function removeSpellings(headers: string[], plain: string): void {
+  let kept = 0
   for (let i = 0; i < headers.length; i += 2) {
-    if (toPlainName(headers[i] as string) === plain) continue
-    out.push(headers[i] as string, headers[i + 1] as string)
+    const name = headers[i] as string
+    // A spelling is as long as the name that it stands for.
+    if (name.length === plain.length && toPlainName(name) === plain) continue
+    headers[kept] = name
+    headers[kept + 1] = headers[i + 1] as string
+    kept += 2
   }
-  return out
+  headers.length = kept
 }
 
 export function withoutHeader(headers: string[], name: string): string[] {

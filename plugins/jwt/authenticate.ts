@@ -55,9 +55,14 @@ class Authenticator {
     if (token === 'ambiguous' || token.length > this.config.maxTokenBytes) return this.refuse('malformed')
     const known = this.cache?.get(token)
     if (known !== undefined) return this.settle(ex, token, known, 'cached')
-    return this.judge(token).then((judged) =>
-      typeof judged === 'string' ? this.refuse(judged) : this.settle(ex, token, judged, 'ok'),
-    )
+    const judged = this.judge(token)
+    return judged instanceof Promise
+      ? judged.then((late) => this.conclude(ex, token, late))
+      : this.conclude(ex, token, judged)
+  }
+
+  private conclude(ex: RequestView, token: string, judged: Verified | Refusal): Verdict {
+    return typeof judged === 'string' ? this.refuse(judged) : this.settle(ex, token, judged, 'ok')
   }
 
   private find(ex: RequestView): Found {
@@ -76,18 +81,20 @@ class Authenticator {
   }
 
   /** One verification for all requests that bring the same new token at the same time. */
-  private judge(token: string): Promise<Verified | Refusal> {
+  private judge(token: string): Verified | Refusal | Promise<Verified | Refusal> {
     const running = this.pending.get(token)
     if (running !== undefined) return running
-    const judging = this.verify(token)
-      .then((judged) => {
-        // Refused tokens are never kept: anybody can make them, without end.
-        if (typeof judged !== 'string') this.cache?.set(token, judged)
-        return judged
-      })
-      .finally(() => this.pending.delete(token))
+    const judged = this.verify(token)
+    if (!(judged instanceof Promise)) return this.keep(token, judged)
+    const judging = judged.then((late) => this.keep(token, late)).finally(() => this.pending.delete(token))
     this.pending.set(token, judging)
     return judging
+  }
+
+  /** Refused tokens are never kept: anybody can make them, without end. */
+  private keep(token: string, judged: Verified | Refusal): Verified | Refusal {
+    if (typeof judged !== 'string') this.cache?.set(token, judged)
+    return judged
   }
 
   /** What can change from one request to the next: time, revocation, and the tenant asked for. */

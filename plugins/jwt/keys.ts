@@ -1,17 +1,18 @@
 // Verification keys: from secrets, from PEM text and from single JWKs. Both threads: `check` builds nothing, but reads PEM.
-import { createPublicKey, webcrypto } from 'node:crypto'
-import { importJWK, type JWK } from 'jose'
+import { createHmac, createPublicKey, createSecretKey, timingSafeEqual } from 'node:crypto'
+import { compactVerify, importJWK, type JWK } from 'jose'
 import { fitsKey, isSymmetric, traitsOf } from './algorithms.ts'
 import { hasRocaFingerprint } from './roca.ts'
 import type { Algorithm } from './schema.ts'
 
-type CryptoKey = webcrypto.CryptoKey
+/** True when the key signed the token, whose signature is given decoded too. Never rejects; a closure, so that no key is handed out. */
+export type SignatureCheck = (token: string, signature: Uint8Array) => boolean | Promise<boolean>
 
 export interface VerificationKey {
   /** null: the key has no name; a token that names a key does not mean this one. */
   readonly kid: string | null
-  /** One handle for each algorithm that the key may be used with; a handle works with no other. */
-  readonly handles: ReadonlyMap<string, CryptoKey>
+  /** One check for each algorithm that the key may be used with; a check works with no other. */
+  readonly checks: ReadonlyMap<string, SignatureCheck>
 }
 
 const minRsaBits = 2048
@@ -22,19 +23,38 @@ export function decodeSecret(text: string, encoding: 'utf8' | 'base64' | 'hex'):
   return Buffer.from(text, encoding)
 }
 
-export async function importSecret(
+export function importSecret(
   bytes: Uint8Array,
   algorithms: readonly Algorithm[],
   kid: string | null = null,
-): Promise<VerificationKey> {
-  const handles = new Map<string, CryptoKey>()
-  for (const algorithm of algorithms) {
-    const hmac = { name: 'HMAC', hash: traitsOf(algorithm).hash }
-    // A copy: the type of WebCrypto asks for memory that is not shared.
-    const raw = new Uint8Array(bytes)
-    handles.set(algorithm, await webcrypto.subtle.importKey('raw', raw, hmac, false, ['verify']))
+): VerificationKey {
+  return { kid, checks: new Map(algorithms.map((one) => [one, createHmacCheck(bytes, one)])) }
+}
+
+/** At once: a promise and WebCrypto's way to another thread cost thirty times the hash (docs/decisions/hot-path.md). */
+function createHmacCheck(bytes: Uint8Array, algorithm: Algorithm): SignatureCheck {
+  const { hash } = traitsOf(algorithm)
+  const key = createSecretKey(bytes)
+  return (token, signature) => {
+    const mac = createHmac(hash, key)
+      .update(token.slice(0, token.lastIndexOf('.')))
+      .digest()
+    return mac.length === signature.length && timingSafeEqual(mac, signature)
   }
-  return { kid, handles }
+}
+
+/** Off this thread: a signature of a public key costs up to a millisecond, and anybody may send one. */
+async function createPublicKeyCheck(jwk: JWK, algorithm: Algorithm): Promise<SignatureCheck> {
+  const key = await importJWK(jwk, algorithm)
+  return async (token) => {
+    try {
+      await compactVerify(token, key, { algorithms: [algorithm] })
+      return true
+    } catch {
+      // jose throws for nothing but a token that this key did not sign.
+      return false
+    }
+  }
 }
 
 /** The public JWK of PEM text. Throws a plain sentence on anything but one public key or certificate. */
@@ -60,14 +80,12 @@ export async function importJwk(jwk: JWK, algorithms: readonly Algorithm[]): Pro
   const kid = typeof jwk.kid === 'string' ? jwk.kid : null
   if (isSymmetric(usable[0] as Algorithm)) return importSymmetric(jwk, usable, kid)
   if (jwk.kty === 'RSA') checkRsa(jwk)
-  const handles = new Map<string, CryptoKey>()
-  for (const algorithm of usable) {
-    handles.set(algorithm, (await importJWK(toPublic(jwk), algorithm)) as CryptoKey)
-  }
-  return { kid, handles }
+  const checks = new Map<string, SignatureCheck>()
+  for (const algorithm of usable) checks.set(algorithm, await createPublicKeyCheck(toPublic(jwk), algorithm))
+  return { kid, checks }
 }
 
-async function importSymmetric(jwk: JWK, algorithms: readonly Algorithm[], kid: string | null) {
+function importSymmetric(jwk: JWK, algorithms: readonly Algorithm[], kid: string | null): VerificationKey {
   const bytes = Buffer.from(typeof jwk.k === 'string' ? jwk.k : '', 'base64url')
   const long = algorithms.filter((one) => bytes.length >= traitsOf(one).hashBytes)
   if (long.length === 0) throw new Error('it is shorter than the hash of its algorithm')

@@ -3,7 +3,7 @@ import { type Bearer, readClaims } from './claims.ts'
 import type { KeySource } from './key-source.ts'
 import type { Refusal } from './outcome.ts'
 import type { IssuerConfig, JwtConfig } from './schema.ts'
-import { type Header, isSignedBy, pickKeys, readToken, toType } from './signature.ts'
+import { isSignedBy, pickKeys, readToken, type TokenForm, toType } from './signature.ts'
 import { parseStrictObject } from './strict-json.ts'
 
 /** An issuer of the config with its keys. */
@@ -18,10 +18,11 @@ export interface Verified extends Bearer {
   readonly generation: number
 }
 
-export type Verifier = (token: string) => Promise<Verified | Refusal>
+/** A promise only where keys must be fetched first, or checked off this thread. */
+export type Verifier = (token: string) => Verified | Refusal | Promise<Verified | Refusal>
 
 export function createVerifier(issuers: ReadonlyMap<string, Issuer>, config: JwtConfig): Verifier {
-  return async (token) => {
+  return (token) => {
     const form = readToken(token)
     const claims = form === null ? null : parseStrictObject(form.payload)
     if (form === null || claims === null) return 'malformed'
@@ -32,28 +33,42 @@ export function createVerifier(issuers: ReadonlyMap<string, Issuer>, config: Jwt
     // Each issuer has its own list: what one may sign with is no key to another's tokens.
     if (!(algorithms as readonly string[]).includes(header.alg)) return 'unsupported_algorithm'
     if (types !== undefined && !types.some((type) => toType(type) === header.type)) return 'bad_claims'
-    const proof = await prove(token, header, issuer.source)
-    if (typeof proof === 'string') return proof
-    const bearer = readClaims(claims, issuer.config, config)
-    return typeof bearer === 'string' ? bearer : { ...bearer, issuer, generation: proof.generation }
+    const conclude = (proof: Proof | Refusal): Verified | Refusal => {
+      if (typeof proof === 'string') return proof
+      const bearer = readClaims(claims, issuer.config, config)
+      return typeof bearer === 'string' ? bearer : { ...bearer, issuer, generation: proof.generation }
+    }
+    const proof = prove(token, form, issuer.source)
+    return proof instanceof Promise ? proof.then(conclude) : conclude(proof)
   }
 }
 
+interface Proof {
+  readonly generation: number
+}
+
 /** Looks for a key that signed the token, asking the source for newer keys once. */
-async function prove(
+function prove(
   token: string,
-  header: Header,
+  form: TokenForm,
   source: KeySource,
-): Promise<{ generation: number } | Refusal> {
-  const pick = () => pickKeys(source.keys() ?? [], source.byKid, header)
-  let generation = source.generation()
-  let keys = pick()
-  if (keys.length === 0 && source.refresh !== null) {
-    await source.refresh()
-    generation = source.generation()
-    keys = pick()
-  }
-  if (source.keys() === null) return 'keys_unavailable'
+): Proof | Refusal | Promise<Proof | Refusal> {
+  const keys = pickKeys(source.keys() ?? [], source.byKid, form.header)
+  if (keys.length > 0 || source.refresh === null) return check(token, form, source)
+  return source.refresh().then(() => check(token, form, source))
+}
+
+function check(
+  token: string,
+  form: TokenForm,
+  source: KeySource,
+): Proof | Refusal | Promise<Proof | Refusal> {
+  const generation = source.generation()
+  const known = source.keys()
+  if (known === null) return 'keys_unavailable'
+  const keys = pickKeys(known, source.byKid, form.header)
   if (keys.length === 0) return 'unknown_key'
-  return (await isSignedBy(token, header, keys)) ? { generation } : 'bad_signature'
+  const toProof = (signed: boolean): Proof | Refusal => (signed ? { generation } : 'bad_signature')
+  const signed = isSignedBy(token, form, keys)
+  return signed instanceof Promise ? signed.then(toProof) : toProof(signed)
 }

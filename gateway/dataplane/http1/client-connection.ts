@@ -217,9 +217,10 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
     else this.fail(new UpstreamTimeout('UPSTREAM_HEADERS_TIMEOUT', `no answer within ${headersMs} ms`))
   }
 
-  #write({ body, length, ...request }: UpstreamRequest): void {
+  #write(request: UpstreamRequest): void {
     const socket = this.#socket
-    const head = toRequestHead({ ...request, body, length })
+    const { body, length } = request
+    const head = toRequestHead(request)
     if (body === null) {
       socket.write(head, 'latin1')
     } else if (Buffer.isBuffer(body)) {

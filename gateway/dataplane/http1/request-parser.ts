@@ -183,7 +183,8 @@ function toHead(line: RequestLine, fields: Fields): RequestHead {
     fault = malformed('The request has both Content-Length and Transfer-Encoding.')
   const body = chunked ? 'chunked' : length > 0 ? 'fixed' : 'none'
   keepAlive &&= fault === null
-  return { ...line, fields, host, expect, body, length, keepAlive, fault }
+  const { method, target, version } = line
+  return { method, target, version, fields, host, expect, body, length, keepAlive, fault }
 }
 
 /** RFC 9112 section 9.3. */

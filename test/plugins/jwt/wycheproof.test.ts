@@ -60,7 +60,7 @@ async function isAccepted(jws: string, keys: readonly unknown[]): Promise<boolea
   if (form === null) return false
   try {
     const set = await parseJwks(JSON.stringify({ keys }), familyOf(keys))
-    return await isSignedBy(jws, form.header, pickKeys(set.keys, true, form.header))
+    return await isSignedBy(jws, form, pickKeys(set.keys, true, form.header))
   } catch {
     return false // A set that is refused accepts nothing.
   }
