@@ -1,15 +1,17 @@
 // One try of a request upstream, from the choice of the target to the last byte of the answer or the reason why there is
 // none. Worker thread; made by forward.ts.
 import type { Duplex } from 'node:stream'
+import type { Verdict } from '../../contract/plugin.ts'
 import { deny } from '../../contract/reply.ts'
 import type { RetryReason } from '../../contract/snapshot.ts'
 import type { Exchange } from '../exchange.ts'
 import { toDownstreamHeaders } from '../headers.ts'
 import type { Fields } from '../http1/fields.ts'
-import { answerInstead, answerWith, breakOff, sendHead, startAnswer } from '../respond.ts'
+import { answerFailure, answerInstead, answerWith, breakOff, sendHead, startAnswer } from '../respond.ts'
 import type { Attempt, Outcome } from './attempt.ts'
 import type { Endpoint } from './endpoint.ts'
 import { explainFailure, type UpstreamFailure } from './failure.ts'
+import { HeldAnswer } from './held-answer.ts'
 import { RequestBody } from './request-body.ts'
 import type { UpstreamHandler, UpstreamStream } from './transport.ts'
 import { joinTunnel } from './tunnel.ts'
@@ -24,6 +26,7 @@ const discardLimitBytes = 65_536
 /** Interim answers of one try; each one starts the wait for the final one anew. */
 const mostInterim = 32
 
+const noBytes = Buffer.alloc(0)
 const unwanted = new Error('nobody waits for this try')
 
 export interface Try {
@@ -51,6 +54,8 @@ export class UpstreamCall implements UpstreamHandler {
   #passing = false
   /** All of the answer came before its head could be passed on. */
   #complete = false
+  /** null: nobody wants to see the answer before the client does, or it was seen. */
+  #held: HeldAnswer | null = null
   /** Why the answer can no longer be passed on, found while the hooks ran on its head. */
   #broken: UpstreamFailure | null = null
   /** Nobody waits for this try any longer. */
@@ -116,6 +121,7 @@ export class UpstreamCall implements UpstreamHandler {
       if (this.#discardedBytes > discardLimitBytes) stream.abort(unwanted)
       return
     }
+    if (this.#held !== null) return this.#hold(stream, this.#held, bytes)
     const { down } = this.#ex
     this.#ex.responseBytes += bytes.length
     this.#due -= bytes.length
@@ -132,8 +138,9 @@ export class UpstreamCall implements UpstreamHandler {
   onEnd(): void {
     this.#close(toRetryReason(this.#status) === null ? 'ok' : 'status-error')
     if (this.#over) return
-    if (this.#passing) this.#ex.down.end(null)
-    else this.#complete = true
+    if (this.#passing) return this.#ex.down.end(null)
+    this.#complete = true
+    if (this.#held?.judging === false) this.#judge(this.#held)
   }
 
   /** The service agreed to the handshake. */
@@ -171,8 +178,10 @@ export class UpstreamCall implements UpstreamHandler {
       this.#close(failure.outcome)
       ex.failure = failure.detail
       ex.code = failure.reply.code
-      if (this.#passing) breakOff(ex)
-      else this.#broken = failure
+      if (this.#passing) return breakOff(ex)
+      this.#broken = failure
+      // Nothing that is still to come will tell the hooks to begin.
+      if (this.#held?.judging === false) answerInstead(ex, failure.reply)
       return
     }
     if (failure.retry !== null && this.#mayRetry(failure.retry)) return this.#retry(failure.outcome)
@@ -186,18 +195,62 @@ export class UpstreamCall implements UpstreamHandler {
     const ex = this.#ex
     if (this.#over || ex.ended) return
     if (this.#broken !== null) return answerInstead(ex, this.#broken.reply)
-    if (!sendHead(ex)) {
-      this.#close('ok')
-      return this.abort()
-    }
+    if (ex.inspectResponseUpTo >= 0) return this.#beginHold(stream)
+    this.#passOn(stream, noBytes)
+  }
+
+  /** The head goes out, and `held` behind it. */
+  #passOn(stream: UpstreamStream, held: Buffer): void {
+    const ex = this.#ex
+    if (!sendHead(ex)) return this.#give()
     this.#passing = true
-    if (this.#complete) return ex.down.end(null)
+    ex.responseBytes += held.length
+    if (this.#complete) return ex.down.end(held.length === 0 ? null : held)
     const length = ex.responseHeader('content-length')
-    if (length !== undefined) this.#due = Number(length)
+    if (length !== undefined) this.#due = Number(length) - held.length
+    if (held.length > 0 && !ex.down.write(held)) return ex.down.onDrain(() => stream.resume())
     stream.resume()
     // Streams (SSE above all) show their head before their first byte of body; where a body came along with the head,
     // both go out in one write.
     if (this.#due < 0) queueMicrotask(() => ex.ended || ex.down.flush())
+  }
+
+  #beginHold(stream: UpstreamStream): void {
+    const held = new HeldAnswer(this.#ex)
+    this.#held = held
+    if (this.#complete || held.full) this.#judge(held)
+    else stream.resume()
+  }
+
+  #hold(stream: UpstreamStream, held: HeldAnswer, bytes: Buffer): void {
+    held.add(bytes)
+    if (!held.full || held.judging) return
+    stream.pause()
+    this.#judge(held)
+  }
+
+  #judge(held: HeldAnswer): void {
+    const ex = this.#ex
+    const settle = (verdict: Verdict): void => {
+      if (this.#over || ex.ended) return
+      if (verdict !== undefined) {
+        this.#give()
+        return answerInstead(ex, verdict)
+      }
+      if (this.#broken !== null) return answerInstead(ex, this.#broken.reply)
+      this.#held = null
+      this.#passOn(this.#stream as UpstreamStream, held.take())
+    }
+    held
+      .judge(this.#complete)
+      .then(settle)
+      .catch((error) => answerFailure(ex, error))
+  }
+
+  /** What came is given up, which is no fault of the target. */
+  #give(): void {
+    this.#close('ok')
+    this.abort()
   }
 
   /** RFC 9110 section 15.2: interim answers are passed on. */
