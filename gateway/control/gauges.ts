@@ -3,6 +3,9 @@ import type { TargetHealth } from '../contract/protocol.ts'
 import type { CounterStats } from '../shared-state/counter-table.ts'
 import type { MetricsMerge } from './metrics.ts'
 
+/** Series of targets' health: with an upstream per tenant there may be any number of targets. */
+const mostTargets = 5_000
+
 export interface Gauges {
   /** Brings up to date what is only read, not reported; called before each scrape. */
   scrape(): void
@@ -50,7 +53,7 @@ export function createGauges(metrics: MetricsMerge['own'], counters: () => Count
     workerGone: (cause) => gone.labels(cause).inc(),
     health(states) {
       health.reset()
-      for (const state of states) {
+      for (const state of states.slice(0, mostTargets)) {
         health.labels(state.upstream, state.target).set(state.healthy && state.ejectedUntilMs === 0 ? 1 : 0)
       }
     },

@@ -7,6 +7,7 @@ import Consul from 'consul'
 import type { ConsulStatus } from '../../contract/control-api.ts'
 import type { Clock } from '../../contract/ports.ts'
 import type { ConsulConfig } from '../../contract/snapshot.ts'
+import { Presence } from './presence.ts'
 
 /** One question: blocking when `index` is not 0. */
 export interface Ask {
@@ -67,8 +68,10 @@ export interface ConsulClientOptions extends ConsulConfig {
 const blockingWaitMs = 3_000
 /** Of any answer, beyond the time that Consul may hold it back (it adds up to a sixteenth). */
 const answerMs = 5_000
-/** Below Consul's own default of 200 connections for one client. */
+/** For blocking queries; below Consul's own default of 200 connections for one client. */
 export const mostConnections = 100
+/** For what must not wait until a blocking query ends. */
+const spareConnections = 20
 
 /** The part of the package that is used, as it is; its own types know neither time-outs nor answers' headers. */
 interface Package {
@@ -87,25 +90,22 @@ export function createConsulClient(options: ConsulClientOptions): ConsulClient {
 }
 
 class Client implements ConsulClient {
-  readonly #options: ConsulClientOptions
   readonly #package: Package
   readonly #agent: HttpAgent | HttpsAgent
-  readonly #listeners: ((state: ConsulStatus) => void)[] = []
-  #state: ConsulStatus
+  readonly #presence: Presence
 
   constructor(options: ConsulClientOptions) {
-    this.#options = options
-    const { url, token } = options
+    const { url, token, clock } = options
     const { protocol, hostname, port } = new URL(url)
     const secure = protocol === 'https:'
-    const pool = { keepAlive: true, maxSockets: mostConnections, maxFreeSockets: 10 }
+    const pool = { keepAlive: true, maxSockets: mostConnections + spareConnections, maxFreeSockets: 10 }
     this.#agent = secure ? new HttpsAgent(pool) : new HttpAgent(pool)
     this.#package = new Consul({
       ...{ host: hostname, port: port === '' ? (secure ? 443 : 80) : Number(port), secure },
       agent: this.#agent,
       ...(token === '' ? {} : { defaults: { token } }),
     }) as unknown as Package
-    this.#state = { url, up: null, error: null, since: null }
+    this.#presence = new Presence(url, clock)
   }
 
   async instances(query: InstanceQuery, ask: Ask): Promise<ConsulAnswer<readonly InstanceEntry[]>> {
@@ -123,6 +123,7 @@ class Client implements ConsulClient {
     if (body.length === 0 && response.headers?.['x-consul-results-filtered-by-acls'] === 'true') {
       throw this.#failed('the ACL token may not read this service')
     }
+    this.#presence.succeeded()
     return { value: body as InstanceEntry[], index: indexOf(response) }
   }
 
@@ -131,9 +132,10 @@ class Client implements ConsulClient {
       this.#package.kv.get({ key: prefix, recurse: true, ...toBlocking(ask), ...context }),
     )
     const index = indexOf(response)
-    if (response.statusCode === 404) return { value: [], index }
-    if (!Array.isArray(body)) throw this.#failed('the answer is not a list of keys')
-    return { value: body.map(toKeyValue).filter((one) => one !== null), index }
+    const known = response.statusCode === 404 ? [] : body
+    if (!Array.isArray(known)) throw this.#failed('the answer is not a list of keys')
+    this.#presence.succeeded()
+    return { value: known.map(toKeyValue).filter((one) => one !== null), index }
   }
 
   async write(checks: readonly Check[], pairs: readonly KeyValue[]): Promise<boolean> {
@@ -151,21 +153,21 @@ class Client implements ConsulClient {
       await this.#ask(new AbortController().signal, (context) =>
         this.#package.transaction.create(operations, { ...context, timeout: answerMs }),
       )
+      this.#presence.succeeded()
       return true
     } catch (error) {
       if (statusOf(error) !== 409) throw error
-      this.#note(null)
+      this.#presence.succeeded()
       return false
     }
   }
 
   state(): ConsulStatus {
-    return this.#state
+    return this.#presence.status()
   }
 
   onState(callback: (state: ConsulStatus) => void): void {
-    this.#listeners.push(callback)
-    if (this.#state.up !== null) callback(this.#state)
+    this.#presence.onChange(callback)
   }
 
   destroy(): void {
@@ -181,28 +183,18 @@ class Client implements ConsulClient {
     const cancel = (): void => void context.emit('cancel')
     signal.addEventListener('abort', cancel, { once: true })
     try {
-      const [response, body] = (await send({ ctx: context })) as [PackageResponse, unknown]
-      this.#note(null)
-      return [response, body]
+      return (await send({ ctx: context })) as [PackageResponse, unknown]
     } catch (error) {
-      throw signal.aborted || statusOf(error) === 409 ? error : this.#failed(toReason(error))
+      if (signal.aborted || statusOf(error) === 409) throw error
+      throw this.#failed(toReason(error), statusOf(error) === undefined)
     } finally {
       signal.removeEventListener('abort', cancel)
     }
   }
 
-  #failed(reason: string): Error {
-    this.#note(reason)
+  #failed(reason: string, silent = false): Error {
+    this.#presence.failed(reason, silent)
     return new Error(reason)
-  }
-
-  #note(error: string | null): void {
-    const up = error === null
-    const changed = this.#state.up !== up
-    const { clock } = this.#options
-    const since = changed ? new Date(clock.wallMs()).toISOString() : this.#state.since
-    this.#state = { ...this.#state, up, error, since }
-    if (changed) for (const listener of this.#listeners) listener(this.#state)
   }
 }
 

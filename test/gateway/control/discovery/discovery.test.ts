@@ -29,6 +29,7 @@ function createFakeConsul() {
       index += 1
       return { value: answer, index }
     },
+    state: () => ({ up: true }),
   } as unknown as ConsulClient
   return { client, services, asked }
 }
