@@ -2,7 +2,7 @@
 
 import { compileMacro, hasMacro, type Macro } from './macro.ts'
 import type { Effect, Marker, Phase, Rule, RuleMatcher } from './model.ts'
-import type { CompiledEffect, Group, Link, NumericTest, Plan, RulePlan, Source, SourceSet } from './plan.ts'
+import type { CompiledEffect, Group, Link, NumericTest, Plan, RulePlan, Source } from './plan.ts'
 import { PrefilterBuilder } from './prefilter.ts'
 import type { RuleSet } from './rule-set.ts'
 import { type StoreName, storeNames } from './state.ts'
@@ -32,7 +32,6 @@ export class PlanBuilder {
     NameTable
   >
   readonly #sources = new Map<string, Source>()
-  readonly #sets = new Map<string, SourceSet>()
   readonly #groups = new Map<string, Group>()
   readonly #indexOf = new Map<Rule, number>()
   readonly #rules: RulePlan[] = []
@@ -59,7 +58,6 @@ export class PlanBuilder {
       rules: this.#rules.sort((a, b) => a.index - b.index),
       sources,
       groups: [...this.#groups.values()],
-      setCount: this.#sets.size,
       prefilter: this.#prefilter.build(),
       scanTriggers: this.#tree.scan(),
       stores: this.#stores,
@@ -121,7 +119,7 @@ export class PlanBuilder {
       negated: operation.negated,
       numeric: path === null ? numericTest(rule, sources) : null,
       bit: fixed ? this.#prefilter.add(operation.operator as Operator, operation.negated) : -1,
-      group: fixed ? this.#group(sources, path ?? [node], rule) : null,
+      group: fixed ? this.#group(sources, path ?? [node]) : null,
       effects: rule.effects.map((effect) => this.#effect(effect)),
       next: rule.chained === null ? null : this.#link(rule.chained, ruleIndex),
     }
@@ -161,23 +159,14 @@ export class PlanBuilder {
     return source
   }
 
-  #group(sources: readonly Source[], nodes: readonly TransformNode[], rule: Rule): Group {
-    const set = this.#sourceSet(sources)
-    const key = `${set.index} ${rule.transformations.join(',')} ${nodes.length}`
+  #group(sources: readonly Source[], nodes: readonly TransformNode[]): Group {
+    const indexes = [...new Set(sources.map((source) => source.index))].sort((a, b) => a - b)
+    const key = `${indexes.join('|')} ${nodes.map((node) => node.id).join()}`
     const known = this.#groups.get(key)
     if (known !== undefined) return known
-    const group = { index: this.#groups.size, set, nodes }
+    const group = { index: this.#groups.size, sources, nodes }
     this.#groups.set(key, group)
     return group
-  }
-
-  #sourceSet(sources: readonly Source[]): SourceSet {
-    const key = [...new Set(sources.map((source) => source.index))].sort((a, b) => a - b).join('|')
-    const known = this.#sets.get(key)
-    if (known !== undefined) return known
-    const set = { index: this.#sets.size, sources }
-    this.#sets.set(key, set)
-    return set
   }
 
   #effect(effect: Effect): CompiledEffect {

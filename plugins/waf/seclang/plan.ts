@@ -27,16 +27,10 @@ export interface Source {
   readonly name: string
 }
 
-/** Sources that rules look at together. */
-export interface SourceSet {
-  readonly index: number
-  readonly sources: readonly Source[]
-}
-
 /** Rules of one group look at the same sources through the same transformations; their candidates are found together. */
 export interface Group {
   readonly index: number
-  readonly set: SourceSet
+  readonly sources: readonly Source[]
   readonly nodes: readonly TransformNode[]
 }
 
@@ -93,7 +87,6 @@ export interface Plan {
   readonly rules: readonly RulePlan[]
   readonly sources: readonly Source[]
   readonly groups: readonly Group[]
-  readonly setCount: number
   readonly prefilter: Prefilter
   /** Finds `Text.triggers`. */
   readonly scanTriggers: (text: Text) => number

@@ -1,6 +1,7 @@
 // Tells from one look at a value which of all rules can match it. Each rule with a hint has a bit; a text's candidates are
 // the rules whose literals occur and whose character masks are met. Built at load; `candidatesOf` runs for every value.
 
+import { Candidates } from './candidates.ts'
 import { createLiteralAutomaton } from './regex/automaton.ts'
 import type { Text } from './text.ts'
 import type { LiteralAutomaton, MatchHint, Operator } from './types.ts'
@@ -32,7 +33,7 @@ interface Row {
   /** Rules whose masks and least length are met. */
   readonly allowed: Int32Array
   /** Those of them that need no literal. */
-  readonly free: Int32Array
+  readonly free: Candidates
 }
 
 /** Masks in each of the three numbers that make the key of a row. */
@@ -44,7 +45,7 @@ export class Prefilter {
   /** Of a bit set over all rules with a hint. */
   readonly words: number
   /** No rule at all. */
-  readonly none: Int32Array
+  readonly none: Candidates
   readonly #hints: readonly MatchHint[]
   readonly #automaton: LiteralAutomaton
   readonly #hits: Uint32Array
@@ -60,11 +61,12 @@ export class Prefilter {
   /** By the place of the length, then by the masks that are met. Bounded. */
   #rows: Map<number, Map<number, Row>>[] = []
   #rowCount = 0
+  #unionCount = 0
 
   constructor(hints: readonly MatchHint[]) {
     this.#hints = hints
     this.words = Math.max(1, Math.ceil(hints.length / 32))
-    this.none = new Int32Array(this.words)
+    this.none = new Candidates(new Int32Array(this.words))
     this.#free = bitSet(
       [...hints.keys()].filter((bit) => hints[bit]?.anyOf === null),
       this.words,
@@ -85,8 +87,13 @@ export class Prefilter {
     for (let char = 0; char < 256; char++) if (mask[char] === 1) table[char] = (table[char] as number) | bit
   }
 
+  nextUnion(): number {
+    this.#unionCount++
+    return this.#unionCount
+  }
+
   /** A bit set over the rules with hints: those that can match the value. Kept in the text. */
-  candidatesOf(text: Text): Int32Array {
+  candidatesOf(text: Text): Candidates {
     const { value } = text
     const [first, second, third] = this.#charMasks
     let low = 0
@@ -104,7 +111,7 @@ export class Prefilter {
     return candidates
   }
 
-  #withLiterals(row: Row): Int32Array {
+  #withLiterals(row: Row): Candidates {
     const candidates = new Int32Array(this.words)
     const hits = this.#hits
     for (let word = 0; word < hits.length; word++) {
@@ -115,9 +122,10 @@ export class Prefilter {
     }
     const { allowed, free } = row
     for (let word = 0; word < candidates.length; word++) {
-      candidates[word] = ((candidates[word] as number) & (allowed[word] as number)) | (free[word] as number)
+      candidates[word] =
+        ((candidates[word] as number) & (allowed[word] as number)) | (free.bits[word] as number)
     }
-    return candidates
+    return new Candidates(candidates)
   }
 
   #rowOf(length: number, masks: number, more: number): Row {
@@ -152,7 +160,8 @@ export class Prefilter {
       const number = met[Math.floor(index / masksInNumber)] as number
       if (((number >>> (index % masksInNumber)) & 1) === 0) removeBits(allowed, needing)
     }
-    return { allowed, free: allowed.map((word, i) => word & (this.#free[i] as number)) }
+    const free = new Candidates(allowed.map((word, i) => word & (this.#free[i] as number)))
+    return { allowed, free: free.isEmpty() ? this.none : free }
   }
 }
 

@@ -188,7 +188,7 @@ export class RuleRunner implements MacroScope {
 
   #testText(link: Link, source: Source, entry: Entry, text: Text): void {
     if (!this.#evaluate(link, text.value)) {
-      if (text.kept && link.bit !== -1 && !this.budgetSpent) text.refute(link.bit)
+      if (text.kept && link.bit !== -1 && !this.budgetSpent) text.refute(link.bit, this.plan.prefilter.none)
       return
     }
     this.#onMatch(

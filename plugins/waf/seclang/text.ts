@@ -1,12 +1,14 @@
 // A value under inspection, with all that was found out about it, so that no rule does the work of another again.
 
+import { Candidates } from './candidates.ts'
+
 /** One byte string. Equal strings may have several; what `TextAnalyzer` and the transformation tree find is kept here. */
 export class Text {
   readonly value: string
   /** Bit set of the transformations that might change the value; -1: not looked at yet. */
   triggers = -1
   /** Bit set of the rules whose hint the value meets; null: not looked at yet. */
-  candidates: Int32Array | null = null
+  candidates: Candidates | null = null
   /** Results of transformations, in pairs of arrays: a value has few. */
   derivedBy: number[] | null = null
   derived: Text[] | null = null
@@ -19,14 +21,14 @@ export class Text {
     this.kept = kept
   }
 
-  /** The rule with that bit was run and does not match: it is no candidate any more. Rows are shared, so this takes a copy. */
-  refute(bit: number): void {
+  /** The rule with that bit was run and does not match: it is no candidate any more. Sets are shared, so this takes a copy. */
+  refute(bit: number, none: Candidates): void {
     const { candidates } = this
-    if (candidates === null) return
-    if (!this.#ownCandidates) this.candidates = candidates.slice()
-    this.#ownCandidates = true
-    const own = this.candidates as Int32Array
-    own[bit >>> 5] = (own[bit >>> 5] as number) & ~(1 << (bit & 31))
+    if (candidates === null || candidates === none) return
+    const own = this.#ownCandidates ? candidates : new Candidates(candidates.bits.slice())
+    own.bits[bit >>> 5] = (own.bits[bit >>> 5] as number) & ~(1 << (bit & 31))
+    this.#ownCandidates = !own.isEmpty()
+    this.candidates = this.#ownCandidates ? own : none
   }
 }
 

@@ -6,6 +6,8 @@ import type { Transformation } from './types.ts'
 
 export interface TransformNode {
   readonly parent: TransformNode | null
+  /** Of all nodes, from 0. */
+  readonly id: number
   /** Of the transformation; the same in every node that runs it. */
   readonly index: number
   readonly run: Transformation
@@ -26,7 +28,14 @@ export class TransformTree {
   readonly #nodes = new Map<string, TransformNode>()
   /** For each character code the bits of the transformations that may act on it. */
   readonly #triggersOfChar = new Int32Array(256)
-  readonly root: TransformNode = { parent: null, index: -1, run: (value) => value, bit: 0, pathBits: 0 }
+  readonly root: TransformNode = {
+    parent: null,
+    id: 0,
+    index: -1,
+    run: (value) => value,
+    bit: 0,
+    pathBits: 0,
+  }
 
   /** `triggers`: by name, 256 entries with 1 for a character on which the transformation may act. */
   constructor(table: ReadonlyMap<string, Transformation>, triggers: ReadonlyMap<string, Uint8Array>) {
@@ -62,7 +71,7 @@ export class TransformTree {
     if (run === undefined) throw new Error(`no transformation ${name}`)
     const index = this.#indexOf(name)
     const bit = this.#triggers.has(name) && index < ownBits ? 1 << index : sharedBit
-    const node = { parent, index, run, bit, pathBits: parent.pathBits | bit }
+    const node = { parent, id: this.#nodes.size + 1, index, run, bit, pathBits: parent.pathBits | bit }
     this.#nodes.set(path, node)
     return node
   }

@@ -1,13 +1,14 @@
 // The values that rules look at, gathered and analysed once for each transaction and phase.
 
-import type { Group, Plan, Source, SourceSet } from './plan.ts'
+import { type Candidates, CandidateUnion } from './candidates.ts'
+import type { Group, Plan, Source } from './plan.ts'
 import type { Prefilter } from './prefilter.ts'
 import type { State } from './state.ts'
 import type { Entry, Text } from './text.ts'
 import { type TransformNode, transformed } from './transform-tree.ts'
 import type { Variable } from './variables.ts'
 
-/** Values of a source set on which the same transformations may act. */
+/** Values of a source on which the same transformations may act. */
 interface TextClass {
   readonly triggers: number
   readonly texts: Text[]
@@ -15,16 +16,26 @@ interface TextClass {
   union: Int32Array | null
 }
 
+/** What is known of a source in this phase. */
+class SourceValues {
+  readonly entries: readonly Entry[]
+  classes: readonly TextClass[] | null = null
+  /** By the id of a transformation node. */
+  readonly unions: (Int32Array | undefined)[] = []
+
+  constructor(entries: readonly Entry[]) {
+    this.entries = entries
+  }
+}
+
 export class Values {
   readonly #plan: Plan
   readonly #prefilter: Prefilter
   readonly #state: State
   readonly #byVariable: (readonly Entry[] | undefined)[] = []
-  readonly #bySource: (readonly Entry[] | undefined)[]
+  readonly #bySource: (SourceValues | undefined)[]
   /** By group: a bit set of the rules that can match any of its values. */
   #unions: (Int32Array | undefined)[] = []
-  /** By source set. */
-  #classes: (readonly TextClass[] | undefined)[] = []
   readonly #scan: (text: Text) => number
 
   constructor(plan: Plan, state: State) {
@@ -41,18 +52,11 @@ export class Values {
     for (const index of sources) this.#bySource[index] = undefined
     for (const index of variables) this.#byVariable[index] = undefined
     this.#unions = new Array(this.#plan.groups.length)
-    this.#classes = new Array(this.#plan.setCount)
   }
 
   /** The members of a stable source. */
   of(source: Source): readonly Entry[] {
-    const known = this.#bySource[source.index]
-    if (known !== undefined) return known
-    const { selector } = source
-    const all = this.ofVariable(source.variable)
-    const entries = selector === null ? all : all.filter((entry) => selector.matches(entry))
-    this.#bySource[source.index] = entries
-    return entries
+    return this.#valuesOf(source).entries
   }
 
   ofVariable(variable: Variable): readonly Entry[] {
@@ -75,72 +79,60 @@ export class Values {
   }
 
   canMatch(text: Text, bit: number): boolean {
-    const candidates = text.candidates ?? this.#prefilter.candidatesOf(text)
-    return ((candidates[bit >>> 5] as number) & (1 << (bit & 31))) !== 0
+    return (((this.#candidatesOf(text).bits[bit >>> 5] as number) >>> (bit & 31)) & 1) !== 0
+  }
+
+  #valuesOf(source: Source): SourceValues {
+    const known = this.#bySource[source.index]
+    if (known !== undefined) return known
+    const { selector } = source
+    const all = this.ofVariable(source.variable)
+    const values = new SourceValues(selector === null ? all : all.filter((entry) => selector.matches(entry)))
+    this.#bySource[source.index] = values
+    return values
   }
 
   #unite(group: Group): Int32Array {
-    const union = new Union(this.#prefilter)
-    for (const set of this.#classes[group.set.index] ?? this.#classify(group.set)) {
-      for (const node of group.nodes) {
-        if ((set.triggers & node.pathBits) !== 0) {
-          for (const text of set.texts) union.add(this.#candidatesOf(this.transformed(text, node)))
-        } else union.add(set.union ?? this.#uniteClass(set))
-      }
+    const union = new CandidateUnion(this.#prefilter)
+    for (const source of group.sources) {
+      const values = this.#valuesOf(source)
+      if (values.entries.length === 0) continue
+      for (const node of group.nodes) union.addBits(values.unions[node.id] ?? this.#uniteSource(values, node))
     }
     this.#unions[group.index] = union.bits
     return union.bits
   }
 
-  #uniteClass(set: TextClass): Int32Array {
-    const union = new Union(this.#prefilter)
-    for (const text of set.texts) union.add(this.#candidatesOf(text))
-    set.union = union.bits
+  #uniteSource(values: SourceValues, node: TransformNode): Int32Array {
+    const union = new CandidateUnion(this.#prefilter)
+    values.classes ??= this.#classify(values.entries)
+    for (const one of values.classes) {
+      if ((one.triggers & node.pathBits) === 0) union.addBits(one.union ?? this.#uniteClass(one))
+      else for (const text of one.texts) union.add(this.#candidatesOf(this.transformed(text, node)))
+    }
+    values.unions[node.id] = union.bits
     return union.bits
   }
 
-  #candidatesOf(text: Text): Int32Array {
+  #uniteClass(one: TextClass): Int32Array {
+    const union = new CandidateUnion(this.#prefilter)
+    for (const text of one.texts) union.add(this.#candidatesOf(text))
+    one.union = union.bits
+    return union.bits
+  }
+
+  #candidatesOf(text: Text): Candidates {
     return text.candidates ?? this.#prefilter.candidatesOf(text)
   }
 
-  #classify(set: SourceSet): readonly TextClass[] {
+  #classify(entries: readonly Entry[]): readonly TextClass[] {
     const classes: TextClass[] = []
-    for (const source of set.sources) {
-      for (const { text } of this.of(source)) {
-        const triggers = text.triggers === -1 ? this.#scan(text) : text.triggers
-        const known = classes.find((one) => one.triggers === triggers)
-        if (known === undefined) classes.push({ triggers, texts: [text], union: null })
-        else known.texts.push(text)
-      }
+    for (const { text } of entries) {
+      const triggers = text.triggers === -1 ? this.#scan(text) : text.triggers
+      const known = classes.find((one) => one.triggers === triggers)
+      if (known === undefined) classes.push({ triggers, texts: [text], union: null })
+      else known.texts.push(text)
     }
-    this.#classes[set.index] = classes
     return classes
-  }
-}
-
-/** A union of bit sets that copies nothing until two different ones meet. */
-class Union {
-  bits: Int32Array
-  #own = false
-  readonly #none: Int32Array
-
-  constructor(prefilter: Prefilter) {
-    this.#none = prefilter.none
-    this.bits = prefilter.none
-  }
-
-  add(more: Int32Array): void {
-    if (more === this.bits || more === this.#none) return
-    if (this.bits === this.#none) {
-      this.bits = more
-      return
-    }
-    if (!this.#own) {
-      this.bits = this.bits.slice()
-      this.#own = true
-    }
-    const { bits } = this
-    for (let word = 0; word < more.length; word++)
-      bits[word] = (bits[word] as number) | (more[word] as number)
   }
 }
