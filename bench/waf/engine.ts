@@ -1,32 +1,9 @@
 // What the WAF engine costs: CPU per benign request by shape, phases 1 and 2 and logging, CRS 4 from ../shared/crs beside the
 // checkout. node bench/waf/engine.ts [paranoia level] [milliseconds per shape]
 
-import { globSync, readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { createWaf, type Waf } from '../../plugins/waf/seclang/waf.ts'
+import type { Waf } from '../../plugins/waf/seclang/waf.ts'
 import { type BenignRequest, benignRequests } from './requests.ts'
-
-const crs = join(import.meta.dirname, '../../../shared/crs')
-
-function read(file: string): { file: string; text: string } {
-  return { file, text: readFileSync(file, 'latin1') }
-}
-
-function loadWaf(level: string): Waf {
-  const setup = `SecRuleEngine On\nSecAction "id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level=${level}"`
-  const texts = [
-    read(join(import.meta.dirname, '../../plugins/waf/seclang/preamble.conf')),
-    read(join(crs, 'crs-setup.conf.example')),
-    { file: 'bench', text: setup },
-    ...globSync(join(crs, 'rules/*.conf')).sort().map(read),
-  ]
-  return createWaf(texts, {
-    readFile: (name, from) => readFileSync(resolve(dirname(from), name), 'latin1'),
-    include: () => [],
-    nowMs: Date.now,
-    clockMs: () => performance.now(),
-  })
-}
+import { loadWaf } from './rules.ts'
 
 function inspect(waf: Waf, request: BenignRequest): number {
   const transaction = waf.createTransaction({ budgetMs: 1000 })
