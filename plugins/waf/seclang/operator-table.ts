@@ -14,7 +14,8 @@ interface FileReader {
   readFile(name: string, from: string): string
 }
 
-const noCapture: OperatorContext = { capturing: false, capture: () => {} }
+/** For who wants the verdict alone. */
+export const noCapture: OperatorContext = { capturing: false, capture: () => {} }
 
 export class OperatorTable {
   readonly #env: FileReader

@@ -3,7 +3,7 @@
 // A state with several ways on has a dense row; the others, nearly all, have one way on and a state to fall back to. So
 // a thousand phrases take some hundred KB instead of many MB, and the work stays linear: falling back undoes a step.
 import type { LiteralAutomaton } from '../types.ts'
-import { buildTrie, type Trie } from './trie.ts'
+import { buildTrie, childOf, type Trie } from './trie.ts'
 
 export interface LiteralFinder extends LiteralAutomaton {
   /** The literal that ends first, the longest of those that do, and where it ends; null when there is none. */
@@ -38,38 +38,36 @@ class AhoCorasick implements LiteralFinder {
     const trie = buildTrie(literals)
     const { fallback, order } = fallbacksOf(trie)
     this.#classOf = trie.classOf
-    this.#literalAt = Int32Array.from(trie.literalAt)
+    this.#literalAt = trie.literalAt.slice(0, trie.size)
     this.#nextSame = trie.nextSame
     this.#always = trie.empty
     this.#fallback = fallback
-    this.#report = new Int32Array(order.length)
-    this.#rowOf = new Int32Array(order.length).fill(none)
-    this.#edgeClass = new Uint8Array(order.length)
-    this.#edgeTo = new Int32Array(order.length)
-    this.#rows = new Int32Array(
-      trie.children.filter((ways) => ways.size !== 1).length * trie.classCount + trie.classCount,
-    )
+    this.#report = new Int32Array(trie.size)
+    this.#rowOf = new Int32Array(trie.size).fill(none)
+    this.#edgeClass = new Uint8Array(trie.size)
+    this.#edgeTo = new Int32Array(trie.size)
+    this.#rows = new Int32Array(rowCount(trie) * trie.classCount)
     this.#fill(trie, order)
   }
 
   /** In order of depth, so that whatever a state falls back to is complete. */
-  #fill(trie: Trie, order: readonly number[]): void {
+  #fill(trie: Trie, order: Int32Array): void {
     let used = 0
     for (const state of order) {
-      const ways = trie.children[state] as ReadonlyMap<number, number>
       const back = this.#fallback[state] as number
       this.#report[state] = this.#literalAt[state] === none ? (this.#report[back] as number) : state
-      if (state !== 0 && ways.size === 1) {
-        for (const [index, child] of ways) {
-          this.#edgeClass[state] = index
-          this.#edgeTo[state] = child
-        }
+      const first = trie.firstChild[state] as number
+      if (state !== 0 && trie.childCount[state] === 1) {
+        this.#edgeClass[state] = trie.classInto[first] as number
+        this.#edgeTo[state] = first
         continue
       }
       this.#rowOf[state] = used
-      for (let index = 0; index < trie.classCount; index++) {
-        const onward = state === 0 ? 0 : this.#next(back, index)
-        this.#rows[used + index] = ways.get(index) ?? onward
+      if (state !== 0)
+        for (let index = 0; index < trie.classCount; index++)
+          this.#rows[used + index] = this.#next(back, index)
+      for (let child = first; child !== 0; child = trie.nextSibling[child] as number) {
+        this.#rows[used + (trie.classInto[child] as number)] = child
       }
       used += trie.classCount
     }
@@ -128,25 +126,39 @@ function setBit(hits: Uint32Array, index: number): void {
   hits[word] = (hits[word] as number) | (1 << (index & 31))
 }
 
+/** States that get a dense row: all but those with one way on. */
+function rowCount(trie: Trie): number {
+  let count = 1
+  for (let state = 1; state < trie.size; state++) if (trie.childCount[state] !== 1) count++
+  return count
+}
+
 /** For each state the longest other one that is an end of it; and all states, shallow ones first. */
-function fallbacksOf(trie: Trie): { fallback: Int32Array; order: number[] } {
-  const fallback = new Int32Array(trie.children.length)
-  const order = [0]
-  for (let at = 0; at < order.length; at++) {
+function fallbacksOf(trie: Trie): { fallback: Int32Array; order: Int32Array } {
+  const fallback = new Int32Array(trie.size)
+  const order = new Int32Array(trie.size)
+  let end = 1
+  for (let at = 0; at < end; at++) {
     const state = order[at] as number
-    for (const [index, child] of trie.children[state] as ReadonlyMap<number, number>) {
-      order.push(child)
-      if (state !== 0) fallback[child] = fallbackOf(trie, fallback, state, index)
+    for (
+      let child = trie.firstChild[state] as number;
+      child !== 0;
+      child = trie.nextSibling[child] as number
+    ) {
+      order[end] = child
+      end++
+      if (state !== 0) fallback[child] = fallbackOf(trie, fallback, child)
     }
   }
   return { fallback, order }
 }
 
-function fallbackOf(trie: Trie, fallback: Int32Array, parent: number, index: number): number {
-  let state = fallback[parent] as number
+function fallbackOf(trie: Trie, fallback: Int32Array, child: number): number {
+  const way = trie.classInto[child] as number
+  let state = fallback[trie.parent[child] as number] as number
   for (;;) {
-    const child = trie.children[state]?.get(index)
-    if (child !== undefined) return child
+    const found = childOf(trie, state, way)
+    if (found !== 0) return found
     if (state === 0) return 0
     state = fallback[state] as number
   }

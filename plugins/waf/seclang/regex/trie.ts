@@ -1,13 +1,21 @@
-// The trie under the literal automaton: literals as paths of byte classes, ASCII case ignored.
+// The trie under the literal automaton: literals as paths of byte classes, ASCII case ignored. Flat arrays: a rule set
+// has tens of thousands of states, and an object for each would cost more time and memory than all the rest.
 
 export interface Trie {
   /** Class of each byte; 0 for bytes of no literal. */
   readonly classOf: Uint8Array
   readonly classCount: number
-  /** Ways on from each state; state 0 is the root. */
-  readonly children: readonly ReadonlyMap<number, number>[]
+  /** States; 0 is the root. */
+  readonly size: number
+  /** The class that leads from its parent to each state. */
+  readonly classInto: Uint8Array
+  readonly parent: Int32Array
+  /** Children of a state: the first one, then along the siblings; 0 ends both. */
+  readonly firstChild: Int32Array
+  readonly nextSibling: Int32Array
+  readonly childCount: Uint8Array
   /** The first literal that ends in each state, or -1. */
-  readonly literalAt: readonly number[]
+  readonly literalAt: Int32Array
   /** Another literal of the same text, or -1. */
   readonly nextSame: Int32Array
   /** Literals without a byte, which occur everywhere. */
@@ -16,31 +24,51 @@ export interface Trie {
 
 export function buildTrie(literals: readonly string[]): Trie {
   const { classOf, classCount } = classesOf(literals)
-  const children: Map<number, number>[] = [new Map()]
-  const endOf = literals.map((literal) => insert(children, classOf, literal))
-  const literalAt = children.map(() => -1)
-  const nextSame = new Int32Array(literals.length).fill(-1)
-  const empty: number[] = []
-  for (const [index, state] of endOf.entries()) {
-    if (state === 0) empty.push(index)
-    else {
-      nextSame[index] = literalAt[state] as number
-      literalAt[state] = index
-    }
+  const most = literals.reduce((sum, literal) => sum + literal.length, 1)
+  const trie = {
+    classOf,
+    classCount,
+    size: 1,
+    classInto: new Uint8Array(most),
+    parent: new Int32Array(most),
+    firstChild: new Int32Array(most),
+    nextSibling: new Int32Array(most),
+    childCount: new Uint8Array(most),
+    literalAt: new Int32Array(most).fill(-1),
+    nextSame: new Int32Array(literals.length).fill(-1),
+    empty: [] as number[],
   }
-  return { classOf, classCount, children, literalAt, nextSame, empty }
+  literals.forEach((literal, index) => {
+    let state = 0
+    for (let at = 0; at < literal.length; at++) {
+      const way = classOf[literal.charCodeAt(at) & 255] as number
+      state = childOf(trie, state, way) || addChild(trie, state, way)
+    }
+    if (state === 0) trie.empty.push(index)
+    trie.nextSame[index] = trie.literalAt[state] as number
+    trie.literalAt[state] = index
+  })
+  return trie
 }
 
-/** The state in which `literal` ends. */
-function insert(children: Map<number, number>[], classOf: Uint8Array, literal: string): number {
-  let state = 0
-  for (let at = 0; at < literal.length; at++) {
-    const ways = children[state] as Map<number, number>
-    const way = classOf[literal.charCodeAt(at) & 255] as number
-    state = ways.get(way) ?? children.push(new Map()) - 1
-    ways.set(way, state)
-  }
-  return state
+/** 0 when there is none. */
+export function childOf(trie: Trie, state: number, way: number): number {
+  let child = trie.firstChild[state] as number
+  while (child !== 0 && trie.classInto[child] !== way) child = trie.nextSibling[child] as number
+  return child
+}
+
+type Growing = { -readonly [K in keyof Trie]: Trie[K] }
+
+function addChild(trie: Growing, state: number, way: number): number {
+  const child = trie.size
+  trie.size++
+  trie.classInto[child] = way
+  trie.parent[child] = state
+  trie.nextSibling[child] = trie.firstChild[state] as number
+  trie.firstChild[state] = child
+  trie.childCount[state] = (trie.childCount[state] as number) + 1
+  return child
 }
 
 function classesOf(literals: readonly string[]): { classOf: Uint8Array; classCount: number } {
