@@ -3,6 +3,9 @@ import type { Token } from './sql-token.ts'
 import type { SqlTokeniser } from './sql-tokeniser.ts'
 import { attackFunctions, harmlessFunctions, tellingStatements } from './sql-verdict-words.ts'
 
+/** Longer than any comment that only closes. */
+const longestClosing = 16
+
 /** A value beside a value, or operators beside a comma: nowhere in SQL, everywhere in prose and program text. */
 const disorder = /[1sv)][1nsvkTt]|[nk][1nsvk?]|[,o]o/
 
@@ -94,12 +97,10 @@ export class Reading {
     return last.type === 's' && last.close === '' && last.open === first.close
   }
 
-  #isClosingComment(comment: Token): boolean {
+  /** Nothing to read in it: `--`, `-- -`, `--+`, `-- x`; a comment with a slash or a hash in any case. */
+  #isClosingComment({ start, end }: Token): boolean {
     const { input } = this
-    return (
-      input.startsWith('/*', comment.start) ||
-      input[comment.start] === '#' ||
-      comment.end - comment.start <= 4
-    )
+    if (input[start] !== '-') return true
+    return end - start <= longestClosing && /^--[\s+-]*\S?$/.test(input.slice(start, end))
   }
 }

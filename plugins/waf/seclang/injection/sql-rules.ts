@@ -1,6 +1,7 @@
 // The shapes of attacks, as rules over what can follow a value in a query; under the letter that tells. No list of
 // fingerprints: docs/decisions/waf-injection.md says how the rules were had. Used by sql-verdict.ts.
 import type { Reading } from './sql-reading.ts'
+import { charClasses } from './sql-scan.ts'
 import type { Token } from './sql-token.ts'
 import { harmlessFunctions } from './sql-verdict-words.ts'
 
@@ -46,7 +47,7 @@ const stacked: readonly Rule[] = [
 const logic: readonly Rule[] = [
   after(start, '&\\(?(?:[1sv]o|no[^&no])'),
   after(anyStart, '&\\(?[1sv]o[1sv(fE]'),
-  like(/^[1sv]o[1sv]&[1sv]/, ({ tokens }) => /^[=<>!]|LIKE|IS|REGEXP|IN$/.test(tokens[1]?.text ?? '')),
+  like(/^[1sv]\)?o[1sv]&/, (reading) => /^[=<>!]|LIKE|IS|REGEXP|IN$/.test(reading.textOf('o'))),
   // Closed a parenthesis, and cut off behind a comparison.
   like(/^[1nsv]\)&1o$|^[1sv]\)&no$/),
   after(start, '&\\(?[1nv](?:$|[^1nsvo])', (reading) => reading.comparesOrComments),
@@ -119,6 +120,7 @@ const clause: readonly Rule[] = [
 const comment: readonly Rule[] = [
   like(/^[1nsv]c$/, isOnlyCommented),
   like(/^(?:[1sv]?\)|[1sv]?\)?;|n\)|f\([1nsv]?\)?)c$/, (reading) => reading.endsWithComment),
+  like(/^s\)c$/, ({ tokens }) => tokens[0]?.open === ''),
   like(/c$/, ({ tokens, input }) => /sp_password/i.test(input.slice(tokens.at(-1)?.start))),
 ]
 
@@ -139,15 +141,16 @@ export const rulesByLetter: readonly (readonly [letter: string, rules: readonly 
 ]
 
 /** `1--`, `1 /*`, `x'--`; not `foo -- bar`, `a # b`. */
-function isOnlyCommented({ tokens, input, count }: Reading): boolean {
-  const [first, last] = tokens as [Token, Token]
+function isOnlyCommented(reading: Reading): boolean {
+  const [first, last] = reading.tokens as [Token, Token]
+  const { input } = reading
   const slashed = input.startsWith('/*', last.start)
   const hashed = input[last.start] === '#'
   if (first.type === 'n' || slashed) return slashed
-  // '#' and '-- -' with nothing behind; in prose the text goes on.
-  if (first.type !== '1') return last.end - last.start <= (hashed ? 1 : 4)
-  if (hashed || count > 2) return !hashed
-  return input.charCodeAt(first.end) <= 0x20 || input.startsWith('--', first.end)
+  // A hash with nothing behind it; in prose the text goes on.
+  if (first.type !== '1') return hashed ? last.end - last.start === 1 : reading.endsWithComment
+  if (hashed || reading.count > 2) return !hashed
+  return charClasses.betweenTokens[input.charCodeAt(first.end)] === 1 || input.startsWith('--', first.end)
 }
 
 /** The sixth token, as far as it was read, goes on: (1)=(2). */
