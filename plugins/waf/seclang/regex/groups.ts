@@ -108,7 +108,8 @@ export class GroupFinder {
 
   #keep(ways: Ways, pc: number): void {
     ways.pcs[ways.count] = pc
-    ways.slots.set(this.#slots, ways.count * this.#slotCount)
+    const offset = ways.count * this.#slotCount
+    for (let slot = 0; slot < this.#slotCount; slot++) ways.slots[offset + slot] = this.#slots[slot] as number
     ways.count++
   }
 

@@ -21,7 +21,7 @@ export interface PatternMatch {
 
 const groupLimit = 9
 /** Some milliseconds for the groups of one match. Past it group 0 is told alone, with all that follows its beginning. */
-const maxGroupSteps = 300_000
+const maxGroupSteps = 150_000
 /**
  * Steps of the backtracker, some milliseconds and some more for long values. Past them a pattern counts as matching:
  * all that an automaton can say of it did match.
