@@ -42,6 +42,7 @@ describe('detectXss', () => {
       '<scr\0ipt>',
       '<img src=x one\0rror=go()>',
       '<a href="java\0script:go()">',
+      '<a href="javascript&\0colon;go()">',
       '<\0script>',
     ])
       assert.equal(detectXss(value), true, JSON.stringify(value))
