@@ -227,7 +227,12 @@ const consul = Type.Object(
       maxLength: 2048,
       description: 'Origin of the Consul agent, such as "http://127.0.0.1:8500"; empty is none.',
     }),
-    token: Type.String({ default: '', maxLength: 1024, description: 'ACL token; empty is none.' }),
+    token: Type.String({
+      default: '',
+      maxLength: 1024,
+      writeOnly: true,
+      description: 'ACL token; empty is none.',
+    }),
   },
   { ...closed, description: 'Consul agent for discovery and for configSource.' },
 )

@@ -124,5 +124,10 @@ describe('a Consul client with an ACL token', () => {
     await store.write(empty, { routes: {}, plugins: {} })
     await assert.rejects(store.write(empty, { routes: {}, plugins: {} }), LostRace)
     await assert.rejects(store.write(empty, { routes: {} }), LostRace)
+    // The two were checked together: a change of the other one counts too.
+    const read = await store.read()
+    await consul.put('large/plugins.json', '{"plugins": []}')
+    await assert.rejects(store.write(read, { routes: { routes: [] } }), LostRace)
+    assert.equal(await consul.get('large/routes.json'), '{}\n')
   })
 })
