@@ -145,6 +145,18 @@ describe('the shared level', () => {
     assert.equal(await status, 200)
   })
 
+  test('that could not be read is not written either: nobody knows what was purged meanwhile', async () => {
+    const { one, cache } = createWorkers()
+    cache.failure = new Error('connection refused')
+    const status = one.status(createRequest())
+    await settled()
+    await settled()
+    cache.failure = null
+    await one.asked[0]?.answer({ allowed: true, permissions: ['*'], ttl: 60 })
+    assert.equal(await status, 200)
+    assert.equal(cache.entries.size, 0)
+  })
+
   test('with nonsense in it is as good as empty', async () => {
     const nonsense = [
       '',

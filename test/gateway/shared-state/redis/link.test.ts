@@ -124,12 +124,18 @@ const broken: [title: string, breakIt: string[], mendIt: string[], reason: RegEx
 describe('a Redis that', () => {
   for (const [title, breakIt, mendIt, reason] of broken) {
     test(`${title} counts as one that fails, and is used again by itself`, async () => {
-      const { link } = await connect({ commandTimeoutMs: 1_000, breaker: { failures: 3, probeMs: 20 } })
+      const { link, ports } = await connect({
+        commandTimeoutMs: 1_000,
+        breaker: { failures: 3, probeMs: 20 },
+      })
       const write = () => failureOf(link.run('counters', (client) => client.set('aegis:x', '1')))
       assert.equal(await write(), 'none')
       await redis.say(...breakIt)
       await waitUntil(async () => (await write()) === 'breaker')
       assert.match(link.status().lastError ?? '', reason)
+      // It is tried, and seen to fail, without a request that finds out.
+      await waitUntil(() => (ports.recorded.get('aegis_redis_errors_total{probe,refused}') ?? 0) >= 2)
+      assert.ok(!ports.logged.some(({ message }) => message.includes('works again')))
       await redis.say(...mendIt)
       await waitUntil(() => link.refusal() === null)
       assert.equal(await write(), 'none')
