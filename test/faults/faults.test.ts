@@ -8,13 +8,7 @@ import { rows } from './rows.ts'
 import { runFault } from './run-fault.ts'
 import { toTable } from './table.ts'
 
-const selection = [
-  'Redis killed',
-  'Redis stopped (SIGSTOP)',
-  'Redis a read-only replica',
-  'Consul killed',
-  'Consul empty',
-]
+const selection = ['Redis killed', 'Redis stopped (SIGSTOP)', 'Consul killed', 'Consul empty']
 
 describe('two gateways under load survive', () => {
   for (const name of selection) {
@@ -23,7 +17,7 @@ describe('two gateways under load survive', () => {
       assert.ok(row !== undefined, 'the selection names a row')
       const result = await row.run({ answers: 300 })
       assert.ok(survived(result), toTable([result]))
-      assert.ok(result.requests >= 1_200)
+      assert.ok(result.requests >= 900)
     })
   }
 })
