@@ -38,7 +38,7 @@ function measure(waf: Waf, request: BenignRequest, forMs: number): { us: number;
 const level = process.argv[2] ?? '1'
 const forMs = Number(process.argv[3] ?? 1500)
 const loading = performance.now()
-const waf = loadWaf(level)
+const waf = await loadWaf(level)
 console.log(
   `CRS 4, paranoia level ${level}, ${waf.rules.length} rules, loaded in ${Math.round(performance.now() - loading)} ms`,
 )

@@ -95,6 +95,16 @@ const shapes: readonly Shape[] = [
       transact(waf, [['Content-Type', 'application/json']], JSON.stringify({ q: text }), budgetMs),
   ],
   [
+    'many',
+    (waf, text, budgetMs) => {
+      const pairs: string[] = []
+      for (let at = 0; at < text.length && pairs.length < 1000; at += 8) {
+        pairs.push(`a${at}=${encodeURIComponent(text.slice(at, at + 8))}`)
+      }
+      return transact(waf, [['Content-Type', 'application/x-www-form-urlencoded']], pairs.join('&'), budgetMs)
+    },
+  ],
+  [
     'header',
     (waf, text, budgetMs) =>
       transact(
@@ -111,7 +121,7 @@ const shapes: readonly Shape[] = [
 
 const level = process.argv[2] ?? '1'
 const budgetMs = Number(process.argv[3] ?? 0)
-const waf = loadWaf(level)
+const waf = await loadWaf(level)
 for (const size of sizes) {
   const times: { ms: number; what: string; spent: boolean }[] = []
   for (const unit of units) {

@@ -2,7 +2,7 @@
 
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { createWaf, type Waf } from '../../plugins/waf/seclang/waf.ts'
+import { buildWaf, type Waf } from '../../plugins/waf/seclang/waf.ts'
 
 const crs = join(import.meta.dirname, '../../../shared/crs')
 
@@ -10,7 +10,8 @@ function read(file: string): { file: string; text: string } {
   return { file, text: readFileSync(file, 'latin1') }
 }
 
-export function loadWaf(level: string): Waf {
+/** As a worker loads it: every pattern ready. */
+export async function loadWaf(level: string): Promise<Waf> {
   const setup = `SecRuleEngine On
 SecAction "id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level=${level}"`
   const texts = [
@@ -19,7 +20,7 @@ SecAction "id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level
     { file: 'bench', text: setup },
     ...globSync(join(crs, 'rules/*.conf')).sort().map(read),
   ]
-  return createWaf(texts, {
+  return await buildWaf(texts, {
     readFile: (name, from) => readFileSync(resolve(dirname(from), name), 'latin1'),
     include: () => [],
     nowMs: Date.now,

@@ -9,7 +9,14 @@ import type { State } from './state.ts'
 import { type Entry, entryOf } from './text.ts'
 import type { BodyLimits, Pair } from './types.ts'
 
-type BodySettings = Pick<Settings, 'argumentsLimit' | 'requestBodyJsonDepth' | 'argumentSeparator'>
+type BodySettings = Pick<
+  Settings,
+  | 'argumentsLimit'
+  | 'requestBodyJsonDepth'
+  | 'argumentSeparator'
+  | 'uploadFileLimit'
+  | 'requestBodyNoFilesLimitBytes'
+>
 
 /** What the Content-Type says before any rule ran; JSON and XML are chosen by rules (ctl:requestBodyProcessor). */
 export function processorOf(contentType: string | null): string {
@@ -32,36 +39,44 @@ export function readBody(state: State, body: string, settings: BodySettings): vo
       readForm(state, body, limits, settings.argumentSeparator)
       return
     case 'MULTIPART':
-      readMultipart(state, body, limits)
+      readMultipart(state, body, limits, settings.uploadFileLimit)
       return
     case 'JSON':
       readJson(state, body, limits)
       return
     case 'XML':
       state.xml = parseXml(body, limits)
-      state.requestBodyError = state.xml.error
+      state.requestBodyError ??= state.xml.error
       return
     default:
       if (state.forceRequestBody) state.requestBody = body
   }
 }
 
+/** True when the body without its files is longer than SecRequestBodyNoFilesLimit. */
+export function isTooLongWithoutFiles(state: State, settings: BodySettings): boolean {
+  const files = state.multipart?.files.reduce((sum, file) => sum + file.size, 0) ?? 0
+  return state.requestBodyLength - files > settings.requestBodyNoFilesLimitBytes
+}
+
 function readForm(state: State, body: string, limits: BodyLimits, separator: string): void {
   const form = parseUrlEncoded(body, limits, separator)
   state.argsPost = toEntries(form.args)
   state.urlEncodedError ||= form.invalidEncoding
-  state.requestBodyError = form.error
+  state.requestBodyError ??= form.error
 }
 
-function readMultipart(state: State, body: string, limits: BodyLimits): void {
-  const multipart = parseMultipart(body, state.requestHeader('content-type') ?? '', limits)
-  state.multipart = multipart
-  state.argsPost = toEntries(multipart.args)
-  state.requestBodyError = multipart.error
+function readMultipart(state: State, body: string, limits: BodyLimits, fileLimit: number): void {
+  const parsed = parseMultipart(body, state.requestHeader('content-type') ?? '', limits)
+  const { flags } = parsed
+  const fileLimitExceeded = flags.fileLimitExceeded || parsed.files.length > fileLimit
+  state.multipart = { ...parsed, flags: { ...flags, fileLimitExceeded } }
+  state.argsPost = toEntries(parsed.args)
+  state.requestBodyError ??= parsed.error
 }
 
 function readJson(state: State, body: string, limits: BodyLimits): void {
   const json = parseJson(body, limits)
   state.argsPost = toEntries(json.args)
-  state.requestBodyError = json.error
+  state.requestBodyError ??= json.error
 }

@@ -19,6 +19,8 @@ export function readRequestLine(
   const parsed = parseUrlEncoded(state.query, limits, settings.argumentSeparator)
   state.argsGet = toEntries(parsed.args)
   state.urlEncodedError ||= parsed.invalidEncoding
+  // Told by REQBODY_ERROR: arguments that no rule sees must not pass unnoticed, wherever they stand.
+  state.requestBodyError ??= parsed.error
 }
 
 /** `http://host/path` to `/path`; other forms stay. */

@@ -1,5 +1,6 @@
 // Runs the rules of a phase over a transaction: targets, operators, chains, jumps, and what a match does. The hot path.
 
+import type { Budget } from './budget.ts'
 import type { Controls, TargetRemoval } from './controls.ts'
 import { applyEffect } from './effect-runner.ts'
 import { expandMacro, type Macro, type MacroScope } from './macro.ts'
@@ -12,11 +13,6 @@ import { type TransformNode, transformValue } from './transform-tree.ts'
 import type { OperatorContext } from './types.ts'
 import { Values } from './values.ts'
 import type { Reading } from './variables.ts'
-
-export interface Budget {
-  /** True when the transaction has used up its time; `work` is the number of characters just looked at. */
-  spend(work: number): boolean
-}
 
 /** Groups captured by the operator at work. */
 class Capture implements OperatorContext {
@@ -31,7 +27,6 @@ class Capture implements OperatorContext {
 export class RuleRunner implements MacroScope {
   readonly matches: RuleMatch[] = []
   interruption: Interruption | null = null
-  budgetSpent = false
   readonly plan: Plan
   readonly state: State
   readonly controls: Controls
@@ -48,7 +43,7 @@ export class RuleRunner implements MacroScope {
     this.controls = controls
     this.#budget = budget
     this.#hits = hits
-    this.#values = new Values(plan, state)
+    this.#values = new Values(plan, state, budget)
   }
 
   /** Stops at the rule that interrupts the transaction; phase 5 runs whatever happened before. */
@@ -81,6 +76,8 @@ export class RuleRunner implements MacroScope {
 
   #matchesRule(plan: RulePlan): boolean {
     const { head } = plan
+    // When the time is used up only rules over TX and the like still run: they judge what was found until then.
+    if (head.bit !== -1 && this.#budget.spent) return false
     if (head.bit !== -1 && !this.#values.mayMatch(head.group as NonNullable<Link['group']>, head.bit))
       return false
     if (this.controls.isRemoved(plan.index)) return false
@@ -101,7 +98,7 @@ export class RuleRunner implements MacroScope {
     if (rule.log || rule.auditLog) this.matches.push(toMatch(rule, this, this.state))
     if (this.controls.mode === 'Off') return true
     const { disruption } = rule
-    if (!enforced || disruption.kind === 'pass') return this.budgetSpent
+    if (!enforced || disruption.kind === 'pass') return false
     if (disruption.kind === 'allow') {
       this.#allowUntil = disruption.scope === 'all' ? 4 : disruption.scope === 'request' ? 2 : phase
       return true
@@ -124,7 +121,6 @@ export class RuleRunner implements MacroScope {
       if (source.count) this.#testCount(link, source)
       else if (source.stable) this.#testStable(link, source, removals)
       else this.#testVolatile(link, source)
-      if (this.budgetSpent) return false
     }
     const matched = this.#matchedNow as Entry[] | null
     if (matched === null) return false
@@ -168,7 +164,7 @@ export class RuleRunner implements MacroScope {
         if (isLeftOut(link, source, entry, removals)) continue
         this.#testText(link, source, entry, text)
       }
-      if (this.budgetSpent) return
+      if (this.#budget.spent) return
     }
   }
 
@@ -182,13 +178,14 @@ export class RuleRunner implements MacroScope {
       last = text
       if (link.bit !== -1 && !this.#values.canMatch(text, link.bit)) continue
       this.#testText(link, source, entry, text)
-      if (this.budgetSpent) return
+      if (this.#budget.spent) return
     }
   }
 
   #testText(link: Link, source: Source, entry: Entry, text: Text): void {
+    if (this.#budget.spend(text.value.length)) return
     if (!this.#evaluate(link, text.value)) {
-      if (text.kept && link.bit !== -1 && !this.budgetSpent) text.refute(link.bit, this.plan.prefilter.none)
+      if (text.kept && link.bit !== -1) text.refute(link.bit, this.plan.prefilter.none)
       return
     }
     this.#onMatch(
@@ -219,10 +216,6 @@ export class RuleRunner implements MacroScope {
   }
 
   #evaluate(link: Link, value: string): boolean {
-    if (this.#budget.spend(value.length)) {
-      this.budgetSpent = true
-      return false
-    }
     const capture = this.#capture
     capture.capturing = link.rule.capture
     const found =

@@ -7,6 +7,7 @@ export interface Settings {
   engine: EngineMode
   requestBodyAccess: boolean
   requestBodyLimitBytes: number
+  /** Without a directive the limit of the whole body is the only one. */
   requestBodyNoFilesLimitBytes: number
   requestBodyLimitAction: 'Reject' | 'ProcessPartial'
   requestBodyJsonDepth: number
@@ -31,7 +32,7 @@ export function createSettings(): Settings {
     engine: 'DetectionOnly',
     requestBodyAccess: true,
     requestBodyLimitBytes: 13_107_200,
-    requestBodyNoFilesLimitBytes: 1_048_576,
+    requestBodyNoFilesLimitBytes: Number.MAX_SAFE_INTEGER,
     requestBodyLimitAction: 'Reject',
     requestBodyJsonDepth: 512,
     responseBodyAccess: false,

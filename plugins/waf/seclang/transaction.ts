@@ -1,13 +1,14 @@
 // One request and its response on their way through the rules. Not thread-bound; many live beside each other over one plan.
 
 import { type AuditRecord, toAuditRecord } from './audit.ts'
-import { processorOf, readBody } from './body-reader.ts'
+import { isTooLongWithoutFiles, processorOf, readBody } from './body-reader.ts'
+import { ClockBudget } from './budget.ts'
 import { Controls, type Exclusions } from './controls.ts'
 import type { Interruption, RuleMatch } from './match.ts'
 import type { EngineMode } from './model.ts'
 import type { Plan } from './plan.ts'
 import { readCookies, readRequestLine } from './request-line.ts'
-import { type Budget, RuleRunner } from './runner.ts'
+import { RuleRunner } from './runner.ts'
 import { State } from './state.ts'
 import { Entry } from './text.ts'
 import type { TextCache } from './text-cache.ts'
@@ -77,7 +78,7 @@ export class Transaction {
 
   /** True when rules were left out because the time was used up. */
   get budgetSpent(): boolean {
-    return this.#runner.budgetSpent
+    return this.#budget.spent
   }
 
   get mode(): EngineMode {
@@ -148,14 +149,17 @@ export class Transaction {
   processRequestBody(body: Uint8Array, truncated = false): Interruption | null {
     if (this.#wantsNothing()) return this.interruption
     const state = this.#state
+    const { settings } = this.#plan
     const limit = this.#controls.requestBodyLimitBytes
     const seen = body.length > limit ? body.subarray(0, limit) : body
     state.requestBodyTruncated = truncated || body.length > limit
-    if (state.requestBodyTruncated && this.#plan.settings.requestBodyLimitAction === 'Reject') {
-      if (this.#controls.mode === 'On') return this.#interrupt('body-limit', 413)
+    const rejects = settings.requestBodyLimitAction === 'Reject' && this.#controls.mode === 'On'
+    if (state.requestBodyTruncated && rejects) return this.#interrupt('body-limit', 413)
+    if (this.#controls.requestBodyAccess && seen.length > 0) readBody(state, latin1(seen), settings)
+    if (isTooLongWithoutFiles(state, settings)) {
+      state.requestBodyTruncated = true
+      if (rejects) return this.#interrupt('body-limit', 413)
     }
-    if (this.#controls.requestBodyAccess && seen.length > 0)
-      readBody(state, latin1(seen), this.#plan.settings)
     return this.#run(2)
   }
 
@@ -230,34 +234,6 @@ export class Transaction {
   #interrupt(cause: Interruption['cause'], status: number): Interruption {
     this.#runner.interruption = { action: 'deny', status, ruleId: 0, cause, location: '' }
     return this.#runner.interruption
-  }
-}
-
-/** The time that the phases take, without the time between them. The clock is asked once for some kilobytes of work. */
-class ClockBudget implements Budget {
-  readonly #clockMs: () => number
-  #leftMs: number
-  #startedMs = 0
-  #work = 0
-
-  constructor(clockMs: () => number, budgetMs: number) {
-    this.#clockMs = clockMs
-    this.#leftMs = budgetMs
-  }
-
-  resume(): void {
-    if (this.#leftMs !== Number.POSITIVE_INFINITY) this.#startedMs = this.#clockMs()
-  }
-
-  pause(): void {
-    if (this.#leftMs !== Number.POSITIVE_INFINITY) this.#leftMs -= this.#clockMs() - this.#startedMs
-  }
-
-  spend(work: number): boolean {
-    this.#work += work + 16
-    if (this.#work < 4096) return false
-    this.#work = 0
-    return this.#leftMs !== Number.POSITIVE_INFINITY && this.#clockMs() - this.#startedMs > this.#leftMs
   }
 }
 

@@ -1,5 +1,6 @@
 // The values that rules look at, gathered and analysed once for each transaction and phase.
 
+import type { Budget } from './budget.ts'
 import { type Candidates, CandidateUnion } from './candidates.ts'
 import type { Group, Plan, Source } from './plan.ts'
 import type { Prefilter } from './prefilter.ts'
@@ -32,16 +33,18 @@ export class Values {
   readonly #plan: Plan
   readonly #prefilter: Prefilter
   readonly #state: State
+  readonly #budget: Budget
   readonly #byVariable: (readonly Entry[] | undefined)[] = []
   readonly #bySource: (SourceValues | undefined)[]
   /** By group: a bit set of the rules that can match any of its values. */
   #unions: (Int32Array | undefined)[] = []
   readonly #scan: (text: Text) => number
 
-  constructor(plan: Plan, state: State) {
+  constructor(plan: Plan, state: State, budget: Budget) {
     this.#plan = plan
     this.#prefilter = plan.prefilter
     this.#state = state
+    this.#budget = budget
     this.#bySource = new Array(plan.sources.length)
     this.#scan = plan.scanTriggers
   }
@@ -108,10 +111,18 @@ export class Values {
     values.classes ??= this.#classify(values.entries)
     for (const one of values.classes) {
       if ((one.triggers & node.pathBits) === 0) union.addBits(one.union ?? this.#uniteClass(one))
-      else for (const text of one.texts) union.add(this.#candidatesOf(this.transformed(text, node)))
+      else this.#addTransformed(union, one.texts, node)
     }
     values.unions[node.id] = union.bits
     return union.bits
+  }
+
+  /** What is left when the time is used up does not matter: rules over these values do not run any more. */
+  #addTransformed(union: CandidateUnion, texts: readonly Text[], node: TransformNode): void {
+    for (const text of texts) {
+      if (this.#budget.spend(text.value.length)) return
+      union.add(this.#candidatesOf(this.transformed(text, node)))
+    }
   }
 
   #uniteClass(one: TextClass): Int32Array {

@@ -44,3 +44,19 @@ test('lets the request go on when told to, or when it only detects', () => {
   )
   assert.equal(run(4, { mode: 'DetectionOnly' }).interruption, null)
 })
+
+test('rules over TX still judge what was found before the time was used up', () => {
+  let now = 0
+  const counting = rules.replaceAll('pass"', 'pass,setvar:tx.score=+1"')
+  const text = `SecRuleEngine On\n${counting}\nSecRule TX:score "@ge 1" "id:20,phase:2,deny,status:418"`
+  const waf = createWaf(
+    [{ file: 'a.conf', text }],
+    envOf({}, () => now++),
+  )
+  const transaction = waf.createTransaction({ budgetMs: 4, onBudget: 'pass' })
+  transaction.processUri('GET', `/?a=${'b'.repeat(5000)}`, 'HTTP/1.1')
+  transaction.processRequestHeaders([])
+  transaction.processRequestBody(new Uint8Array())
+  assert.equal(transaction.budgetSpent, true)
+  assert.equal(transaction.interruption?.status, 418)
+})
