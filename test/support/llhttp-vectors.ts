@@ -49,6 +49,39 @@ export function readFirstAnswer({ input, log }: LlhttpCase): LlhttpMessage | nul
   return null
 }
 
+export interface LlhttpRequest {
+  readonly method: string
+  readonly target: string
+  readonly headerCount: number
+  /** latin1 */
+  readonly body: string
+  readonly complete: boolean
+}
+
+/** The requests of a log whose heads are complete. */
+export function readRequests({ input, log }: LlhttpCase): LlhttpRequest[] {
+  const requests: LlhttpRequest[] = []
+  for (const message of log.split(/^off=\d+ message begin$/m)) {
+    const [head, rest] = message.split(/headers complete (?=method=)/)
+    if (head === undefined || rest === undefined) continue
+    requests.push({
+      method: readSpans(input, head, 'method'),
+      target: readSpans(input, head, 'url'),
+      headerCount: (head.match(/ header_field complete/g) ?? []).length,
+      body: readSpans(input, rest, 'body'),
+      complete: rest.includes(' message complete'),
+    })
+  }
+  return requests
+}
+
+function readSpans(input: Buffer, log: string, name: string): string {
+  const spans = log.matchAll(new RegExp(`^off=(\\d+) len=(\\d+) span\\[${name}\\]`, 'gm'))
+  return [...spans]
+    .map(([, from, length]) => input.toString('latin1', Number(from), Number(from) + Number(length)))
+    .join('')
+}
+
 const casePattern =
   /^#+ (.+)$|<!-- meta=(\{.*?\}) -->\s*```http\n([\s\S]*?)\n```\n(?:(?!```)[\s\S])*```log\n([\s\S]*?)```/gm
 

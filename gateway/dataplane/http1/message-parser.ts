@@ -30,8 +30,9 @@ export abstract class MessageParser {
   /** Bytes of the body, or of its present chunk, that are still to come. */
   protected left = 0
   readonly #headLimitBytes: number
-  /** An unfinished head or line of an earlier piece. */
+  /** An unfinished head or line of earlier pieces, with room to grow: each byte is copied a few times, however slowly they come. */
   #partial: Buffer = nothing
+  #partialBytes = 0
   /** How much of it was searched for its end: each byte is looked at once, however slowly they come. */
   #searched = 0
   #trailerBytes = 0
@@ -51,27 +52,46 @@ export abstract class MessageParser {
 
   /** True while an unfinished head is held. */
   get inHead(): boolean {
-    return this.#partial.length > 0 && (this.state === State.head || this.state === State.idle)
+    return this.#partialBytes > 0 && (this.state === State.head || this.state === State.idle)
   }
 
   /** Parses; returns the bytes that a pause left over. `input` is not kept. Throws a SyntaxFault. */
   execute(input: Buffer): Buffer {
-    let piece = input
-    if (this.#partial.length > 0) {
-      piece = Buffer.concat([this.#partial, input])
-      this.#partial = nothing
-    }
+    const piece = this.#partialBytes > 0 ? this.#complete(input) : input
     let at = 0
     while (at < piece.length) {
       if (this.paused) return Buffer.from(piece.subarray(at))
       const next = this.#step(piece, at)
       if (next < 0) {
-        this.#partial = Buffer.from(piece.subarray(at))
+        this.#hold(piece, at)
         return nothing
       }
       at = next
     }
+    // An idle connection holds no memory.
+    this.#partial = nothing
     return nothing
+  }
+
+  /** What was held and what comes behind it. */
+  #complete(input: Buffer): Buffer {
+    const length = this.#partialBytes + input.length
+    if (length > this.#partial.length) {
+      const larger = Buffer.allocUnsafe(2 * length)
+      this.#partial.copy(larger, 0, 0, this.#partialBytes)
+      this.#partial = larger
+    }
+    input.copy(this.#partial, this.#partialBytes)
+    this.#partialBytes = 0
+    return this.#partial.subarray(0, length)
+  }
+
+  #hold(piece: Buffer, at: number): void {
+    // Bytes before `at` were given out: a sink may have kept them.
+    const again =
+      at === 0 && piece.buffer === this.#partial.buffer && piece.byteOffset === this.#partial.byteOffset
+    if (!again) this.#partial = Buffer.from(piece.subarray(at))
+    this.#partialBytes = piece.length - at
   }
 
   protected startBody(state: State, length: number): void {

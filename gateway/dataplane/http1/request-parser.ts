@@ -20,7 +20,7 @@ export interface RequestSink {
 const methods: ReadonlySet<string> = new Set(METHODS)
 const noFields: Fields = { raw: [], names: [], kinds: [] }
 const lengthPattern = /^(?:0|[1-9][0-9]{0,14})$/
-const notTarget = /[^\x21-\x7e\x80-\xff]/
+const notTarget = /[^\x21-\x7e]/
 
 export class RequestParser extends MessageParser {
   readonly #sink: RequestSink

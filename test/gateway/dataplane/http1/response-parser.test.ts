@@ -12,7 +12,7 @@ import {
   refusedHeads,
   refusedSizes,
   taken,
-} from './parser-cases.ts'
+} from './response-cases.ts'
 
 function parseEveryWay(text: string, method = 'GET'): Parsed {
   const bytes = Buffer.from(text, 'latin1')

@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { createRandom, type Random, readSeed } from '../../../support/random.ts'
+import { mutate } from '../../../support/mutate.ts'
+import { createRandom, readSeed } from '../../../support/random.ts'
 import { type Parsed, parse, toBytes, toRandomPieces, toVerdict } from './parse.ts'
-import { taken } from './parser-cases.ts'
+import { taken } from './response-cases.ts'
 
 const mutations = 2_000
 const atLeast = 15
@@ -15,61 +16,6 @@ interface Answer {
   readonly status: number
   readonly headers: readonly string[]
   readonly body: string
-}
-
-const inserts = [
-  ...[
-    '\r',
-    '\n',
-    '\r\n',
-    '\0',
-    ' ',
-    '\t',
-    ':',
-    ',',
-    ';',
-    '"',
-    '\x7f',
-    '\x80',
-    '\xff',
-    '0',
-    '5',
-    'a',
-    '-',
-    '+',
-    '\x0b',
-  ],
-  ...[
-    'Content-Length: 5\r\n',
-    'Content-Length: 0\r\n',
-    'Transfer-Encoding: chunked\r\n',
-    'Connection: close\r\n',
-  ],
-  ...[
-    ' \r\n',
-    '\r\n\r\n',
-    '\n\n',
-    '0\r\n\r\n',
-    'HTTP/1.1 200 OK\r\n',
-    'HTTP/1.1 100 Go\r\n\r\n',
-    ';a=b',
-    'gzip, ',
-  ],
-]
-
-function mutate(text: string, random: Random): string {
-  let out = text
-  for (let i = 1 + random.int(2); i > 0; i--) {
-    const at = random.int(out.length + 1)
-    const rest = at + random.int(4)
-    const kind = random.int(5)
-    if (kind === 0) out = out.slice(0, at) + random.pick(inserts) + out.slice(at)
-    else if (kind === 1) out = out.slice(0, at) + random.pick(inserts) + out.slice(at + 1)
-    else if (kind === 2) out = out.slice(0, at) + out.slice(rest)
-    else if (kind === 3) out = out.slice(0, rest) + out.slice(at, rest) + out.slice(rest)
-    else out = out.slice(0, at) + String.fromCharCode(random.int(256)) + out.slice(at + 1)
-  }
-  return out
 }
 
 describe('mutated answers', () => {
