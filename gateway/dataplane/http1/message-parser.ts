@@ -10,6 +10,8 @@ const endOfHead = Buffer.from('\r\n\r\n')
 const endOfLine = Buffer.from('\r\n')
 const nothing = Buffer.alloc(0)
 
+const tooLate: ReadonlySet<Kind> = new Set([Kind.contentLength, Kind.transferEncoding, Kind.connection])
+
 export const State = {
   /** Between messages, or behind the last one. */
   idle: 0,
@@ -190,8 +192,8 @@ export abstract class MessageParser {
     if (this.#trailerBytes > this.#headLimitBytes) throw new OversizeFault(this.state, this.#headLimitBytes)
     if (end > at) {
       const { kinds } = parseFields(piece.toString('latin1', at, end), 0, mostTrailers)
-      // RFC 9110 section 6.5.1: too late to say how the body is framed.
-      if (kinds.includes(Kind.contentLength) || kinds.includes(Kind.transferEncoding))
+      // RFC 9110 section 6.5.1: too late to say how the body is framed, or (some readers heed it) what becomes of the connection.
+      if (kinds.some((kind) => tooLate.has(kind)))
         throw new SyntaxFault('a trailer speaks of the framing of the body')
       return end + 2
     }

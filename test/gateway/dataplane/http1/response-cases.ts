@@ -172,6 +172,7 @@ export const refusedBodies: readonly [string, string][] = [
   ['a trailer that is no header', `${chunked}0\r\nA\r\n\r\n`],
   ['Content-Length in a trailer', `${chunked}0\r\nContent-Length: 9\r\n\r\n`],
   ['Transfer-Encoding in a trailer', `${chunked}0\r\nTransfer-Encoding: chunked\r\n\r\n`],
+  ['Connection in a trailer', `${chunked}0\r\nConnection: close\r\n\r\n`],
   ['a folded trailer', `${chunked}0\r\nA: b\r\n c\r\n\r\n`],
   ['bare LF behind a trailer', `${chunked}0\r\nA: b\n\r\n`],
   ['NUL in a trailer', `${chunked}0\r\nA: \0\r\n\r\n`],
