@@ -1,11 +1,15 @@
 // Case, white space and NULs. Letters and white space are those of ASCII: the values are bytes, not text.
 
 export function lowerCase(value: string): string {
-  return /[A-Z]/.test(value) ? value.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : value
+  if (!/[A-Z]/.test(value)) return value
+  if (!/[\x80-\xff]/.test(value)) return value.toLowerCase()
+  return value.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }
 
 export function upperCase(value: string): string {
-  return /[a-z]/.test(value) ? value.replace(/[a-z]+/g, (letters) => letters.toUpperCase()) : value
+  if (!/[a-z]/.test(value)) return value
+  if (!/[\x80-\xff]/.test(value)) return value.toUpperCase()
+  return value.replace(/[a-z]+/g, (letters) => letters.toUpperCase())
 }
 
 export function compressWhitespace(value: string): string {
