@@ -85,7 +85,7 @@ export class Closure {
   }
 
   #taken(): Waiting {
-    const instructions = this.#found.slice(0, this.#foundCount).sort()
+    const instructions = this.#found.slice(0, this.#foundCount)
     return { accepted: this.#accepted, instructions }
   }
 

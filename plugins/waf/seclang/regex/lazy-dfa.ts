@@ -27,6 +27,7 @@ export class LazyDfa {
   /** A row for each state: where each class leads, as the offset of a row; the last column is the end of the value. */
   #table: Uint16Array
   #used = 0
+  #resets = 0
   readonly #rowOf = new Map<string, number>()
   /** Of the state whose row begins at offset r: at r / stride. */
   #waiting: Int32Array[] = []
@@ -53,6 +54,7 @@ export class LazyDfa {
     const { classOf } = this.#classes
     let row = this.#rowAt(value, from)
     let table = this.#table
+    const resets = this.#resets
     for (let at = from; at < value.length; at++) {
       const index = classOf[value.charCodeAt(at) & 255] as number
       const next = table[row + index] as number
@@ -63,6 +65,7 @@ export class LazyDfa {
       if (next === accepted) return true
       row = this.#advance(row, index)
       if (row === accepted) return true
+      if (this.#resets > resets + 1) return this.#simulate(value, at + 1, row)
       table = this.#table
     }
     return this.#acceptsAtEnd(row)
@@ -87,6 +90,23 @@ export class LazyDfa {
   #rowAt(value: string, from: number): number {
     if (from === 0) return this.#stride
     return this.#rowFor(nothing, contextAfter(value.charCodeAt(from - 1) & 255) & this.#relevant)
+  }
+
+  /** Without keeping states: for values that make so many that none comes twice. */
+  #simulate(value: string, from: number, row: number): boolean {
+    const { classOf, count } = this.#classes
+    let waiting = this.#waiting[row / this.#stride] as Int32Array
+    let context = this.#contexts[row / this.#stride] as number
+    for (let at = from; at <= value.length; at++) {
+      const index = at === value.length ? count : (classOf[value.charCodeAt(at) & 255] as number)
+      const fresh = this.#freshAt(context, index)
+      if (fresh.accepted) return true
+      const after = this.#closure.step(waiting, context, index, fresh.instructions)
+      if (after.accepted) return true
+      waiting = after.instructions
+      if (index !== count) context = this.#closure.contextAfterClass(index)
+    }
+    return false
   }
 
   #acceptsAtEnd(row: number): boolean {
@@ -130,6 +150,7 @@ export class LazyDfa {
   }
 
   #rowFor(instructions: Int32Array, context: number): number {
+    instructions.sort()
     const bytes = Buffer.from(instructions.buffer, instructions.byteOffset, instructions.byteLength)
     const key = `${context}${bytes.toString('latin1')}`
     const known = this.#rowOf.get(key)
@@ -154,6 +175,7 @@ export class LazyDfa {
 
   /** Drops all states but the first, whose row is the second: offset 0 would be taken for `unknown`. */
   #reset(): void {
+    this.#resets++
     this.#table.fill(unknown)
     this.#rowOf.clear()
     this.#waiting = [nothing]

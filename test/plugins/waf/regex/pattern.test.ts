@@ -1,7 +1,10 @@
 // Patterns: what they match and which groups, as PCRE does it, byte by byte.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { LazyDfa } from '../../../../plugins/waf/seclang/regex/lazy-dfa.ts'
+import { parsePattern } from '../../../../plugins/waf/seclang/regex/parse.ts'
 import { compilePattern } from '../../../../plugins/waf/seclang/regex/pattern.ts'
+import { compileProgram } from '../../../../plugins/waf/seclang/regex/program.ts'
 import { createRandom, type Random, readSeed } from '../../../support/random.ts'
 
 type Case = readonly [pattern: string, value: string, groups: readonly (string | undefined)[] | null]
@@ -160,6 +163,17 @@ describe('a pattern', () => {
     const match = pattern.exec(`${'x'.repeat(20000)}y`)
     assert.equal(match?.index, 0)
     assert.equal(match?.groups.length, 1)
+  })
+
+  it('stays right and linear where nearly every byte makes a state that was never there', () => {
+    const random = createRandom(3)
+    const dfa = new LazyDfa(compileProgram(parsePattern('a[ab]{20}c$')))
+    for (const end of ['c', 'd', `a${'b'.repeat(20)}c`, 'c\n', 'cx']) {
+      const value = Array.from({ length: 20_000 }, () => random.pick(['a', 'b'])).join('') + end
+      const before = dfa.steps
+      assert.equal(dfa.test(value), /a[ab]{20}c$/m.test(value), end)
+      assert(dfa.steps - before < 20_000 * 100, `${dfa.steps - before} steps`)
+    }
   })
 
   it('agrees with the engine of V8 on what both know', () => {
