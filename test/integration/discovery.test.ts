@@ -9,6 +9,7 @@ import { startDns, type TestDns } from '../support/dns-server.ts'
 import { parseMetrics } from '../support/exposition.ts'
 import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
 import { killerEntry, killWorker, writeKiller } from '../support/killer.ts'
+import { createSaas, createTestToken, jwtEntry } from '../support/saas.ts'
 import { createSteadyLoad } from '../support/steady-load.ts'
 import { createUpstream, type TestUpstream } from '../support/upstream.ts'
 
@@ -168,6 +169,29 @@ describe('a gateway that finds its upstreams in Consul', () => {
     assert.equal(await answering('/own'), 'c')
   })
 
+  test('loses no request when the config changes, also when it names another service', async () => {
+    const load = createSteadyLoad({
+      port: gateway.port,
+      path: '/shared',
+      host: 'tenant123.example.com',
+      clients: 4,
+    })
+    const admin = createAdmin(gateway)
+    await consul.register({ name: 'api-next', port: backends.c.port })
+    for (let i = 0; i < 5; i++) {
+      const patch = async (body: object) => {
+        const { status } = await admin('PATCH', '/admin/upstreams/shared', { body })
+        assert.equal(status, 200)
+      }
+      await patch({ timeouts: { headersMs: 10_000 + i } })
+      await patch({ consul: { service: 'api-next', tag: null } })
+      assert.equal(await answering('/shared'), 'c')
+      await patch({ consul: { service: 'api', tag: 'v1' } })
+      assert.equal(await answering('/shared'), 'a,b')
+    }
+    assert.deepEqual((await load.stop()).bad, {})
+  })
+
   test('stays with the last endpoints while Consul is away, also over a restart, and follows again when it is back', async () => {
     const load = createSteadyLoad({
       port: gateway.port,
@@ -323,5 +347,44 @@ describe('discovered endpoints', () => {
     await consul.kill()
     for (let i = 0; i < 2; i++) await killWorker(gateway, createAdmin(gateway), '/shared')
     assert.equal(await who(), 'fine,sick')
+  })
+
+  test("answer what plugins ask a tenant's own upstream, from its first request on", async (t) => {
+    const consul = await startConsul()
+    const backend = await createUpstream((req, res) => {
+      res.setHeader('content-type', 'application/json')
+      res.end(req.url === '/aegis/authorize' ? '{"allowed":true,"ttl":60}' : '{"from":"acme"}')
+    })
+    await consul.register({ name: 'api-service-acme', port: backend.port })
+    const saas = createSaas('http://127.0.0.1:9')
+    const config = await createConfigDir({
+      gateway: { consul: { url: consul.url } },
+      routes: {
+        ...saas.routes,
+        upstreams: { own: { consul: { service: 'api-service-{tenant}' } } },
+        routes: [{ id: 'items', paths: ['/items'], upstream: 'own', permission: { resource: 'items' } }],
+      },
+      plugins: [jwtEntry, { id: 'tenant', plugin: 'tenant' }, { id: 'rbac', plugin: 'rbac' }],
+    })
+    const gateway = await startGateway({ configDir: config.dir })
+    t.after(async () => {
+      await gateway.stop()
+      await Promise.all([consul.kill(), backend.close(), config.remove()])
+    })
+    const authorization = `Bearer ${await createTestToken()}`
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => ask(gateway.port, '/items', { headers: { authorization } })),
+    )
+    assert.deepEqual(
+      answers.map(({ text }) => text),
+      answers.map(() => '{"from":"acme"}'),
+    )
+    assert.ok(backend.seen.some(({ url }) => url === '/aegis/authorize'))
+    // A token of one tenant cannot reach the endpoints of another by its host.
+    const { status } = await ask(gateway.port, '/items', {
+      host: 'globex.example.com',
+      headers: { authorization },
+    })
+    assert.equal(status, 403)
   })
 })
