@@ -131,6 +131,7 @@ export function toUpstreams(file: RoutesFile['upstreams']): Record<string, Upstr
       targets: targets.map(({ url, weight }) => ({ url: toOrigin(url), weight })),
       discovery: toDiscovery(upstream),
       health: { active: active ?? null, passive: passive ?? null },
+      hedge: upstream.hedge ?? null,
     }
   }
   return upstreams
@@ -158,6 +159,7 @@ export function toRouteConfig(route: RoutesFile['routes'][number]): RouteConfig 
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     upstream: typeof upstream === 'string' ? [{ name: upstream, weight: 1 }] : upstream,
     sticky: route.sticky ?? null,
+    mirror: route.mirror ?? null,
     rewrite:
       rewrite === undefined ? null : { stripPrefix: rewrite.stripPrefix ?? null, path: rewrite.path ?? null },
     permission: route.permission ?? null,

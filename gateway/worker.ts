@@ -62,6 +62,11 @@ const instances = createInstanceStore(findDefinition, {
   accessLog: logs.access,
 })
 const trials = createTrials(instances, clock)
+const mirrored = metrics.port.counter(
+  'aegis_mirrored_requests_total',
+  'Copies of requests, by what became of them.',
+  ['upstream', 'result'],
+)
 const overload = new Overload(() => live?.snapshot.gateway.limits.eventLoopLagMs ?? 0)
 const stopHeartbeat = startHeartbeat({
   ...{ clock, beats: boot.beats, everyMs: beatMs },
@@ -124,6 +129,7 @@ async function prepare(version: number, snapshot: Snapshot): Promise<void> {
       log: logs.logger,
       random: Math.random,
       draining: () => draining,
+      countMirrored: (upstream, result) => mirrored.labels(upstream, result).inc(),
       shed: (ex) => refuseOverload(ex, overload, refusals),
     })
     prepared?.runtime.retire()

@@ -114,14 +114,19 @@ function checkPolicy({ route, pointer, say }: OneRoute): void {
 function checkUpstreamNames({ route, pointer, say }: OneRoute, known: readonly string[]): void {
   const names =
     typeof route.upstream === 'string' ? [route.upstream] : route.upstream.map((part) => part.name)
+  const { mirror } = route
+  const missing = (name: string): string => {
+    const choices = known.length === 0 ? 'No upstreams are given.' : `Known upstreams: ${listChoices(known)}.`
+    return `there is no upstream ${quote(name)}.${suggest(name, known)} ${choices}`
+  }
+  if (mirror !== undefined && !known.includes(mirror.upstream)) {
+    say(`${pointer}/mirror/upstream`, missing(mirror.upstream))
+  }
   for (const [index, name] of names.entries()) {
     const at =
       typeof route.upstream === 'string' ? `${pointer}/upstream` : `${pointer}/upstream/${index}/name`
-    if (!known.includes(name)) {
-      const choices =
-        known.length === 0 ? 'No upstreams are given.' : `Known upstreams: ${listChoices(known)}.`
-      say(at, `there is no upstream ${quote(name)}.${suggest(name, known)} ${choices}`)
-    } else if (names.indexOf(name) < index) {
+    if (!known.includes(name)) say(at, missing(name))
+    else if (names.indexOf(name) < index) {
       say(at, `the upstream ${quote(name)} is given twice in the split; add its weights up.`)
     }
   }

@@ -89,6 +89,17 @@ const retry = Type.Object(
   { ...closed, default: {}, description: 'Further tries on another target.' },
 )
 
+const hedge = Type.Object(
+  {
+    afterMs: durationMs('Time after which an answer is late.', 500),
+  },
+  {
+    ...closed,
+    description:
+      'When the answer to a GET, HEAD, OPTIONS, PUT or DELETE is late, another target is asked too, within the budget of retries; the first answer counts. Left out: it is not.',
+  },
+)
+
 const breaker = Type.Object(
   {
     maxConnections: wholeNumber(
@@ -157,6 +168,7 @@ const upstream = Type.Object(
       { ...closed, default: {}, description: 'How the health of targets is known.' },
     ),
     retry,
+    hedge: Type.Optional(hedge),
     breaker,
     timeouts,
     transport: oneOf(['http1', 'undici'], {
@@ -200,6 +212,15 @@ const permission = Type.Object(
   { ...closed, description: 'Permission that the caller needs.' },
 )
 
+const mirror = Type.Object(
+  {
+    upstream: Type.String({ description: 'Name of the upstream that gets the copies.' }),
+    percent: wholeNumber('Share of the requests that are copied.', 100, 1, 100),
+    bodyBytes: wholeNumber('Requests with a larger body are not copied.', 65_536, 0, 10_485_760),
+  },
+  { ...closed, description: 'Copies of the requests go there too; their answers are thrown away.' },
+)
+
 const splitPart = Type.Object(
   { name: Type.String({ description: 'Name of an upstream.' }), weight: weight() },
   closed,
@@ -232,6 +253,7 @@ const route = Type.Object(
           'Whose requests stay with one upstream of a weighted split. A request without tenant or user goes by its client address. Left out: every request is drawn anew.',
       }),
     ),
+    mirror: Type.Optional(mirror),
     rewrite: Type.Optional(rewrite),
     auth: oneOf(['required', 'optional', 'none'], {
       default: 'required',

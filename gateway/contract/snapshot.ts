@@ -240,6 +240,8 @@ export interface UpstreamConfig {
     readonly budgetPercent: number
     readonly on: readonly RetryReason[]
   }
+  /** A second try beside a first one that is late; null: none. */
+  readonly hedge: { readonly afterMs: number } | null
   readonly breaker: {
     readonly maxConnections: number
     readonly maxPending: number
@@ -257,6 +259,14 @@ export interface UpstreamConfig {
 
 export type AuthMode = 'required' | 'optional' | 'none'
 
+export interface MirrorConfig {
+  readonly upstream: string
+  /** Share of the requests. */
+  readonly percent: number
+  /** Requests with a larger body are not copied. */
+  readonly bodyBytes: number
+}
+
 export interface RouteConfig {
   readonly id: string
   /** Exact (`api.acme.com`), one-label wildcard (`*.example.com`) or empty for any host. Lower-case. */
@@ -270,6 +280,8 @@ export interface RouteConfig {
   readonly upstream: readonly { readonly name: string; readonly weight: number }[]
   /** Whose requests stay with one upstream of a split; null: nobody's. */
   readonly sticky: 'tenant' | 'user' | null
+  /** Where copies of the requests go; null: nowhere. */
+  readonly mirror: MirrorConfig | null
   readonly rewrite: { readonly stripPrefix: string | null; readonly path: string | null } | null
   readonly auth: AuthMode
   /** Any of these roles; empty asks for none. */

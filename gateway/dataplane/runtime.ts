@@ -12,6 +12,7 @@ import { createSplit } from './split.ts'
 import { createTenantDirectory, type TenantDirectory } from './tenancy.ts'
 import type { Caller } from './upstream/caller.ts'
 import type { ClusterLease, Clusters } from './upstream/clusters.ts'
+import { createMirror, type Mirror, type MirrorParts } from './upstream/mirror.ts'
 import type { UpstreamHandle } from './upstream/upstream-handle.ts'
 
 export interface CompiledRoute {
@@ -19,6 +20,8 @@ export interface CompiledRoute {
   readonly rewrite: Rewrite
   /** One of the route's upstreams, by weight; of a per-tenant one, the part of the request's tenant. */
   pickUpstream(caller: Caller): UpstreamHandle
+  /** null: its requests are not copied. */
+  readonly mirror: Mirror | null
 }
 
 export interface Runtime {
@@ -51,6 +54,7 @@ export interface RuntimeParts {
   readonly random: () => number
   readonly draining: () => boolean
   readonly shed: Runtime['shed']
+  readonly countMirrored: MirrorParts['count']
 }
 
 /** Rejects when a plugin cannot start or a part does not fit; nothing is held then. */
@@ -85,6 +89,7 @@ function compileParts(
     return {
       chain: compileChain(lease.instances, route),
       rewrite: createRewrite(route.rewrite),
+      mirror: compileMirror(route, parts, upstreams),
       pickUpstream: (caller) => split(caller).of(caller.tenant === null ? null : caller.tenant.id),
     }
   }
@@ -106,6 +111,16 @@ function compileParts(
     activate: () => upstreams.activate(),
     ...holding,
   }
+}
+
+function compileMirror(
+  { mirror }: RouteConfig,
+  { random, countMirrored }: RuntimeParts,
+  upstreams: ClusterLease,
+): Mirror | null {
+  if (mirror === null) return null
+  const upstream = upstreams.get(mirror.upstream)
+  return createMirror({ config: mirror, upstream, random, count: countMirrored })
 }
 
 /** Lets go once, after it was retired and the last exchange has ended. */

@@ -53,6 +53,12 @@ const refused: Rows = [
     'Route "open": there is no upstream "apii". Did you mean "api"? Known upstreams: "api".',
   ],
   [
+    'an unknown upstream of a mirror',
+    route({ mirror: { upstream: 'shadow' } }),
+    '/routes/1/mirror/upstream',
+    'Route "open": there is no upstream "shadow".',
+  ],
+  [
     'an upstream named like a member of every object',
     route({ upstream: 'toString' }),
     '/routes/1/upstream',
@@ -258,6 +264,7 @@ test('a snapshot has its defaults, absent options as null, and names in lower ca
     headers: { 'x-y': 'Z' },
     upstream: [{ name: 'api', weight: 1 }],
     sticky: null,
+    mirror: null,
     rewrite: { stripPrefix: null, path: '/y' },
     auth: 'none',
     roles: [],
@@ -271,6 +278,7 @@ test('a snapshot has its defaults, absent options as null, and names in lower ca
       discovery: null,
       balancer: 'round-robin',
       hashKey: 'tenant',
+      hedge: null,
       slowStartMs: 0,
       health: { active: null, passive: { failures: 5, ejectMs: 30_000 } },
       retry: { attempts: 2, budgetPercent: 20, on: ['connect-failure', 'reset-before-response'] },

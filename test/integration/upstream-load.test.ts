@@ -1,62 +1,13 @@
 // One tenant that asks for far too much, an upstream that fails, and who is sent where: with real sockets, from outside.
 import assert from 'node:assert/strict'
-import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Agent, type ServerResponse } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { type Answer, type AskOptions, ask } from '../support/ask.ts'
-import { parseMetrics } from '../support/exposition.ts'
-import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
+import { type TestGateway, waitUntil } from '../support/gateway.ts'
 import { countStatuses, load } from '../support/load.ts'
-import { createUpstream, type TestUpstream } from '../support/upstream.ts'
+import { type Handler, type Served, serve, tenants } from '../support/serve.ts'
 
-const quietTenants = Array.from({ length: 9 }, (_, index) => `quiet-${index}`)
-const tenants = ['noisy', ...quietTenants]
-
-interface Served {
-  readonly gateway: TestGateway
-  metric(name: string): Promise<number>
-}
-
-type Handler = (req: IncomingMessage, res: ServerResponse) => void
-
-/** Routes named after upstreams, each to the upstream of its name; one server for each handler. */
-async function serve(
-  t: { after(callback: () => Promise<unknown>): void },
-  options: {
-    upstreams: (urls: string[]) => object
-    routes?: object[]
-    handlers: Handler[]
-    workers?: number
-  },
-): Promise<Served & { readonly servers: TestUpstream[] }> {
-  const servers = await Promise.all(options.handlers.map((handler) => createUpstream(handler)))
-  const upstreams = options.upstreams(servers.map(({ url }) => url))
-  const routes = Object.keys(upstreams).map((name) => {
-    return { id: name, paths: [`/${name}/*`], upstream: name, auth: 'none' }
-  })
-  const config = await createConfigDir({
-    routes: {
-      tenancy: { baseDomains: ['example.com'] },
-      tenants: tenants.map((id) => ({ id })),
-      upstreams,
-      routes: [...routes, ...(options.routes ?? [])],
-    },
-    plugins: [
-      { id: 'tenant', plugin: 'tenant' },
-      { id: 'observability', plugin: 'observability' },
-    ],
-  })
-  const workers = String(options.workers ?? 1)
-  const gateway = await startGateway({ configDir: config.dir, env: { AEGIS_WORKERS: workers } })
-  t.after(async () => {
-    await gateway.stop()
-    await Promise.all([...servers.map((server) => server.close()), config.remove()])
-  })
-  return {
-    ...{ gateway, servers },
-    metric: async (name) =>
-      parseMetrics(await (await fetch(`${gateway.adminUrl}/metrics`)).text()).get(name) ?? 0,
-  }
-}
+const quietTenants = tenants.filter((tenant) => tenant !== 'noisy')
 
 /** Each of the nine asks twenty times, one after the other, while the noisy one asks fifty times as often as each. */
 async function askUnfairly(

@@ -29,6 +29,7 @@ export function createRoute(over: Partial<RouteConfig> = {}): RouteConfig {
     headers: {},
     upstream: [{ name: 'api', weight: 1 }],
     sticky: null,
+    mirror: null,
     rewrite: null,
     auth: 'required',
     roles: [],

@@ -32,6 +32,8 @@ export interface Cluster {
   load(): { readonly active: number; readonly waiting: number; readonly open: boolean }
   /** Takes one retry from the budget; false when it is spent or the breaker is not closed. */
   takeRetry(): boolean
+  /** Takes one second try beside the first: of the same budget, and where there is a place. */
+  takeHedge(caller: Caller): boolean
   /** The newest health feed; states of other upstreams are passed over. */
   applyHealth(states: readonly TargetHealth[]): void
   /** Other endpoints were discovered. Those that stay keep what is known of them; one that left may still be `ended`. */
@@ -148,6 +150,10 @@ class UpstreamCluster implements Cluster {
       budget.take(this.#ports.clock.monotonicMs(), this.config.retry.budgetPercent)
     this.#ports.onRetry?.(allowed)
     return allowed
+  }
+
+  takeHedge(caller: Caller): boolean {
+    return this.#traffic.line.hasPlace(tenantIdOf(caller), this.config.breaker) && this.takeRetry()
   }
 
   applyHealth(states: readonly TargetHealth[]): void {

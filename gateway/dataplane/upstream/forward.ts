@@ -4,10 +4,11 @@ import type { Exchange } from '../exchange.ts'
 import { toUpstreamHeaders } from '../headers.ts'
 import { answerWith } from '../respond.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Race } from './race.ts'
 import { breakerOpen, noHealthyUpstream } from './refusals.ts'
-import { bodyOf } from './request-body.ts'
+import { bodyOf, RequestBody } from './request-body.ts'
 import { Turn } from './turn.ts'
-import { UpstreamCall } from './upstream-call.ts'
+import { idempotent, type Try, UpstreamCall } from './upstream-call.ts'
 import type { UpstreamHandle } from './upstream-handle.ts'
 
 const noTries: readonly Endpoint[] = []
@@ -29,9 +30,42 @@ function tryFirst(ex: Exchange, upstream: UpstreamHandle): void {
 function tryNext(ex: Exchange, upstream: UpstreamHandle, tried: readonly Endpoint[]): void {
   const endpoint = upstream.cluster.pick(tried, ex)
   if (endpoint === null) return answerWith(ex, noHealthyUpstream)
-  const headers = toUpstreamHeaders(ex, upstream.hostOf(endpoint), upstream.config.preserveHost)
-  const body = bodyOf(ex)
-  const call = new UpstreamCall(ex, upstream, { endpoint, tried, body, again: tryNext })
+  const one: Try = {
+    endpoint,
+    tried,
+    headers: headersFor(ex, upstream, endpoint),
+    body: bodyOf(ex),
+    again: tryNext,
+  }
+  const call = new UpstreamCall(ex, upstream, one)
+  if (tried.length === 0 && !ex.isHandshake) {
+    ex.compiled.mirror?.copy(ex, one.body)
+    if (upstream.config.hedge !== null) hedge(ex, upstream, call, one)
+  }
+  send(ex, upstream, call, one)
+}
+
+/** Asks another endpoint too when the first one is late, where that does no harm. */
+function hedge(ex: Exchange, upstream: UpstreamHandle, first: UpstreamCall, one: Try): void {
+  const { cluster, config } = upstream
+  if (config.hedge === null || one.body instanceof RequestBody || !idempotent.has(ex.method)) return
+  new Race(ex, first, config.hedge.afterMs, (race) => {
+    const tried = [one.endpoint]
+    const endpoint = cluster.pick(tried, ex)
+    if (endpoint === null || endpoint === one.endpoint || !cluster.takeHedge(ex)) return
+    const other: Try = { ...one, endpoint, tried, headers: headersFor(ex, upstream, endpoint) }
+    const second = new UpstreamCall(ex, upstream, other)
+    race.enter(second)
+    send(ex, upstream, second, other)
+  })
+}
+
+function send(
+  ex: Exchange,
+  upstream: UpstreamHandle,
+  call: UpstreamCall,
+  { endpoint, headers, body }: Try,
+): void {
   const free = upstream.poolOf(endpoint).transport.dispatch(
     {
       path: ex.query === '' ? ex.upstreamPath : `${ex.upstreamPath}?${ex.query}`,
@@ -44,4 +78,8 @@ function tryNext(ex: Exchange, upstream: UpstreamHandle, tried: readonly Endpoin
     call,
   )
   if (!free) call.limitQueueing()
+}
+
+function headersFor(ex: Exchange, upstream: UpstreamHandle, endpoint: Endpoint): string[] {
+  return toUpstreamHeaders(ex, upstream.hostOf(endpoint), upstream.config.preserveHost)
 }

@@ -3,6 +3,7 @@
 import { GatewayError } from '../../contract/errors.ts'
 import type { BodyReader } from '../downstream.ts'
 import type { Exchange } from '../exchange.ts'
+import type { BodyCopy } from './body-copy.ts'
 import type { BodySink, BodySource } from './transport.ts'
 
 /** A body that came along with its head is held, up to this size: one write upstream, and it can be sent again. */
@@ -30,14 +31,21 @@ export class RequestBody implements BodySource, BodyReader {
   started = false
   readonly #ex: Exchange
   #sink: BodySink | null = null
+  #copy: BodyCopy | null = null
 
   constructor(ex: Exchange) {
     this.#ex = ex
   }
 
+  /** What goes up from now on goes there too, at no cost in speed. */
+  copyTo(copy: BodyCopy): void {
+    this.#copy = copy
+  }
+
   start(sink: BodySink): void {
     this.started = true
     this.#sink = sink
+    this.#copy?.add(this.#ex.body)
     if (this.#ex.body.length > 0) sink.write(Buffer.from(this.#ex.body))
     inviteBody(this.#ex)
     this.#ex.down.read(this)
@@ -51,6 +59,7 @@ export class RequestBody implements BodySource, BodyReader {
   cancel(): void {
     if (this.#sink !== null) this.#ex.down.pause()
     this.#sink = null
+    this.#copy?.drop()
   }
 
   onData(bytes: Buffer): void {
@@ -59,12 +68,16 @@ export class RequestBody implements BodySource, BodyReader {
     if (sink === null) return
     ex.requestBytes += bytes.length
     if (ex.requestBytes > ex.bodyLimit) this.#fail(tooLarge(ex.bodyLimit))
-    else if (!sink.write(bytes)) ex.down.pause()
+    else {
+      this.#copy?.add(bytes)
+      if (!sink.write(bytes)) ex.down.pause()
+    }
   }
 
   onEnd(): void {
     this.#sink?.end()
     this.#sink = null
+    this.#copy?.end()
   }
 
   onBroken(): void {

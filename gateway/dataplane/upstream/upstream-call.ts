@@ -12,13 +12,14 @@ import type { Attempt, Outcome } from './attempt.ts'
 import type { Endpoint } from './endpoint.ts'
 import { explainFailure, type UpstreamFailure } from './failure.ts'
 import { HeldAnswer } from './held-answer.ts'
+import type { Race } from './race.ts'
 import { RequestBody } from './request-body.ts'
 import type { UpstreamHandler, UpstreamStream } from './transport.ts'
 import { joinTunnel } from './tunnel.ts'
 import type { UpstreamHandle } from './upstream-handle.ts'
 
 /** RFC 9110 section 9.2.2, less what a gateway should not repeat by itself. */
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+export const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** What is read of an answer that nobody wants before its connection is given up, in bytes. */
 const discardLimitBytes = 65_536
@@ -33,12 +34,15 @@ export interface Try {
   readonly endpoint: Endpoint
   /** Endpoints of the tries before. */
   readonly tried: readonly Endpoint[]
+  readonly headers: readonly string[]
   readonly body: RequestBody | Buffer | null
   /** Makes the next try. */
   again(ex: Exchange, upstream: UpstreamHandle, tried: readonly Endpoint[]): void
 }
 
 export class UpstreamCall implements UpstreamHandler {
+  /** Another try may be under way beside this one. */
+  race: Race | null = null
   readonly #ex: Exchange
   readonly #upstream: UpstreamHandle
   readonly #try: Try
@@ -85,12 +89,19 @@ export class UpstreamCall implements UpstreamHandler {
     this.#stream?.abort(unwanted)
   }
 
+  /** Another try of the request was quicker: the time of that one is the request's. */
+  abandon(): void {
+    this.#accounted = true
+    this.abort()
+  }
+
   /** The pool has no free connection: the wait for one is bounded like the wait for an answer. */
   limitQueueing(): void {
     if (this.#stream !== null || this.#over || !this.#counted) return
     const { headersMs } = this.#upstream.config.timeouts
     this.#queueTimer = setTimeout(() => {
       this.abort()
+      if (this.#isLost()) return
       this.#ex.failure = `no connection to ${this.#try.endpoint.url} came free within ${headersMs} ms`
       const detail = 'The service has no free connection.'
       answerWith(this.#ex, deny(503, 'AEGIS_UPSTREAM_FULL', detail, ['retry-after', '1']))
@@ -108,7 +119,9 @@ export class UpstreamCall implements UpstreamHandler {
     this.#status = status
     const reason = toRetryReason(status)
     if (reason === null) this.#attempt.answered()
+    else if (this.#isLost()) return this.#lose('status-error')
     else if (this.#mayRetry(reason)) return this.#retry('status-error')
+    this.#win()
     this.#ex.responseSource = 'upstream'
     // The hooks may take their time: nothing is read from the upstream meanwhile.
     stream.pause()
@@ -184,6 +197,7 @@ export class UpstreamCall implements UpstreamHandler {
       if (this.#held?.judging === false) answerInstead(ex, failure.reply)
       return
     }
+    if (this.#isLost()) return this.#lose(failure.outcome)
     if (failure.retry !== null && this.#mayRetry(failure.retry)) return this.#retry(failure.outcome)
     this.#close(failure.outcome)
     ex.failure = failure.detail
@@ -270,6 +284,27 @@ export class UpstreamCall implements UpstreamHandler {
     // Nothing was sent, or doing it twice has the effect of doing it once.
     if (reason !== 'connect-failure' && !idempotent.has(this.#ex.method)) return false
     return cluster.takeRetry()
+  }
+
+  #win(): void {
+    if (this.race === null) return
+    this.race.win(this)
+    this.race = null
+    this.#ex.target = this.#try.endpoint.url
+  }
+
+  /** It has failed while another try is still running. */
+  #isLost(): boolean {
+    const lost = this.race?.leave(this) === true
+    this.race = null
+    return lost
+  }
+
+  /** What still comes of it is read and thrown away. */
+  #lose(outcome: Outcome): void {
+    this.#accounted = true
+    this.#close(outcome)
+    this.#over = true
   }
 
   #retry(outcome: Outcome): void {

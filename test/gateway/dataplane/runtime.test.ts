@@ -37,6 +37,7 @@ function createParts(over: Partial<RuntimeParts> = {}): { parts: RuntimeParts; r
     random: () => 0,
     draining: () => false,
     shed: () => undefined,
+    countMirrored: () => {},
     ...over,
   }
   return { parts, released }

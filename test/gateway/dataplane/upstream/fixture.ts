@@ -18,6 +18,7 @@ export function createUpstream(
     discovery: null,
     balancer: 'round-robin',
     hashKey: 'tenant',
+    hedge: null,
     slowStartMs: 0,
     health: { active: null, passive: { failures: 3, ejectMs: 1000 } },
     retry: { attempts: 2, budgetPercent: 20, on: ['connect-failure'] },
