@@ -5,6 +5,7 @@ import { type Gateway, gatewayCore } from '../scenario.ts'
 import { paths } from '../upstream.ts'
 
 export const httpProxy3 = toGateway('http-proxy-3')
+export const fastifyHttpProxy = toGateway('fastify-http-proxy')
 export const undiciPool = toGateway('undici-pool')
 
 function toGateway(name: string): Gateway {

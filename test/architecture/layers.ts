@@ -104,7 +104,7 @@ export const layers: readonly Layer[] = [
     name: 'bench',
     files: /^bench\//,
     mayImport: ['^(?!test/)'],
-    libraries: [builtins, 'undici', 'http-proxy-3'],
+    libraries: [builtins, 'undici', 'http-proxy-3', 'fastify', '@fastify/http-proxy'],
   },
 ]
 
