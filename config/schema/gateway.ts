@@ -143,7 +143,8 @@ const redisTls = Type.Object(
   },
   {
     ...closed,
-    description: "TLS to Redis; `{}` with the system's certificates. A `rediss://` URL does the same.",
+    description:
+      "TLS to Redis and to its Sentinels; `{}` with the system's certificates. A `rediss://` URL does the same.",
   },
 )
 

@@ -31,14 +31,18 @@ export function openConnection(config: RedisConfig, use: ConnectionUse): RedisCl
 function openSingle(config: RedisConfig, use: ConnectionUse): Redis {
   return new Redis({
     ...toOptions(config, use),
-    ...(config.sentinel === null ? addressOf(config) : toSentinels(config.sentinel)),
+    ...(config.sentinel === null ? addressOf(config) : toSentinels(config, config.sentinel)),
     retryStrategy: pauseBefore,
     enableOfflineQueue: false,
   })
 }
 
-function toSentinels({ name, nodes, username, password }: NonNullable<RedisConfig['sentinel']>) {
+/** TLS holds for the Sentinels and for what they name; ioredis would leave both in the clear. */
+function toSentinels(config: RedisConfig, sentinel: NonNullable<RedisConfig['sentinel']>) {
+  const { name, nodes, username, password } = sentinel
+  const tls = toTls(config, false)
   return {
+    ...(tls === null ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     name,
     sentinels: nodes.map(toNode),
     sentinelRetryStrategy: pauseBefore,

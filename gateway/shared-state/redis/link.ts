@@ -147,7 +147,7 @@ class Link implements RedisLink {
       const cancel = this.#afterTimeout(() =>
         fail('timeout', new Error(`no answer within ${this.timeoutMs} ms`)),
       )
-      send(this.#client).then(
+      Promise.try(send, this.#client).then(
         (value) => {
           this.#pending -= 1
           if (!waiting) return

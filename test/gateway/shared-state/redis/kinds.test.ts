@@ -123,6 +123,26 @@ describe('a link to', () => {
     }
   })
 
+  test('Redis behind Sentinel over TLS speaks TLS to both', async (t) => {
+    const dir = await mkdtemp(join(tmpdir(), 'aegis-tls-'))
+    t.after(() => rm(dir, { recursive: true, force: true }))
+    const files = makeCertificates(dir)
+    const settings = [
+      '--tls-cert-file',
+      files.cert,
+      '--tls-key-file',
+      files.key,
+      '--tls-ca-cert-file',
+      files.ca,
+    ]
+    const replicated = [...settings, '--tls-replication', 'yes']
+    const primary = await start(t, { tls: true, settings: replicated })
+    const sentinel = await startSentinel(t, primary.port, { tls: true, settings: replicated })
+    const tls = { caFile: files.ca, certFile: files.cert, keyFile: files.key, serverName: 'redis.test' }
+    const nodes = [`127.0.0.1:${sentinel.port}`]
+    await use(await connect(t, { sentinel: { name: 'main', nodes, username: null, password: null }, tls }))
+  })
+
   test('Redis with an ACL user who may do what the manual says and no more', async (t) => {
     const redis = await start(t)
     const rights =
@@ -148,7 +168,11 @@ async function bulk(node: RedisServer, ...command: string[]): Promise<string> {
   return execFileSync('redis-cli', ['-p', `${node.port}`, ...command], { encoding: 'utf8' })
 }
 
-async function startSentinel(t: TestContext, primaryPort: number): Promise<RedisServer> {
+async function startSentinel(
+  t: TestContext,
+  primaryPort: number,
+  over: RedisOptions = {},
+): Promise<RedisServer> {
   const dir = await mkdtemp(join(tmpdir(), 'aegis-sentinel-'))
   t.after(() => rm(dir, { recursive: true, force: true }))
   const port = await freePort()
@@ -161,7 +185,7 @@ sentinel failover-timeout main 5000
 `,
   )
   const program = ['redis-server', file, '--sentinel']
-  return start(t, { program, port, readyLine: /\+monitor master main/ })
+  return start(t, { ...over, program, port, readyLine: /\+monitor master main/ })
 }
 
 /** A CA and one certificate of it for both ends. */

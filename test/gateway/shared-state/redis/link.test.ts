@@ -101,6 +101,16 @@ describe('a Redis that has stopped', () => {
     await waitUntil(() => link.refusal() === null)
   })
 
+  test('is not held against commands that could not even be made', async () => {
+    const never = { failures: 1_000_000, probeMs: 20 }
+    const { link } = await connect({ maxPending: 5, breaker: never })
+    const unmade = () => {
+      throw new TypeError('no node for this slot')
+    }
+    for (let i = 0; i < 20; i++) assert.equal(await failureOf(link.run('counters', unmade)), 'lost')
+    assert.equal(await echo(link, 'x'), 'x')
+  })
+
   test('has its connection given up after a second, so that one that never answers does not hold commands', async () => {
     const { link } = await connect({ commandTimeoutMs: 20, breaker: { failures: 3, probeMs: 20 } })
     const connections = async () => Number(/:(\d+)/.exec(await clients())?.[1])

@@ -4,6 +4,7 @@ import { createSystemClock } from '../../../../gateway/contract/clock.ts'
 import type { Clock } from '../../../../gateway/contract/ports.ts'
 import type { RedisConfig } from '../../../../gateway/contract/snapshot.ts'
 import { createRedisLink, type RedisLink } from '../../../../gateway/shared-state/redis/link.ts'
+import { waitUntil } from '../../../support/gateway.ts'
 import { createTestPorts, type TestPorts } from '../../../support/ports.ts'
 
 export function redisConfig(over: Partial<RedisConfig> = {}): RedisConfig {
@@ -43,6 +44,9 @@ export function createLink(config: Partial<RedisConfig>): OpenLink {
 /** Resolves once the link is connected. */
 export async function openLink(config: Partial<RedisConfig>): Promise<OpenLink> {
   const one = createLink(config)
-  await new Promise<void>((resolve) => one.link.onReady(resolve))
+  await waitUntil(() => one.link.refusal() === null).catch((error) => {
+    one.link.close()
+    throw error
+  })
   return one
 }
