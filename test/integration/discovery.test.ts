@@ -260,6 +260,10 @@ describe('a gateway that finds its upstreams in DNS', () => {
 
   test('sends requests to the address, under the name', async () => {
     assert.equal(await text('/shared'), `first api.test:${first.port}`)
+    const { body } = await createAdmin(gateway)('GET', '/metrics')
+    assert.equal(parseMetrics(body).get('aegis_discovery_endpoints{upstream="shared"}'), 1)
+    // Where there is no Consul nothing says that it is down.
+    assert.equal(parseMetrics(body).has('aegis_consul_up'), false)
   })
 
   test('follows records as they change, and stays with the last ones while the server fails', async () => {

@@ -14,11 +14,9 @@ export interface DiscoveryGauges {
 }
 
 export function createDiscoveryGauges(metrics: OwnMetrics): DiscoveryGauges {
-  const consul = metrics.gauge(
-    'aegis_consul_up',
-    'Whether Consul answered when it was last asked: 1 or 0.',
-    [],
-  )
+  // Made with the first word of Consul: a gauge that nobody set would say 0 where there is no Consul at all.
+  const consul = () =>
+    metrics.gauge('aegis_consul_up', 'Whether Consul answered when it was last asked: 1 or 0.', [])
   const lookups = metrics.counter('aegis_discovery_lookups_total', 'Answers to look-ups of endpoints.', [
     'source',
     'result',
@@ -32,7 +30,10 @@ export function createDiscoveryGauges(metrics: OwnMetrics): DiscoveryGauges {
     ['upstream'],
   )
   return {
-    consul: (up) => consul.labels().set(up ? 1 : 0),
+    consul: (up) =>
+      consul()
+        .labels()
+        .set(up ? 1 : 0),
     lookup: (source, result) => lookups.labels(source, result).inc(),
     scrape(discovery) {
       const known = discovery.upstreams()
