@@ -2,12 +2,13 @@
 
 import { compileMacro, hasMacro, type Macro } from './macro.ts'
 import type { Effect, Marker, Phase, Rule, RuleMatcher } from './model.ts'
-import type { CompiledEffect, Group, Link, NumericTest, Plan, RulePlan, Source } from './plan.ts'
+import type { CompiledEffect, Group, Link, NumericTest, Plan, RulePlan, Source, SourceSet } from './plan.ts'
 import { PrefilterBuilder } from './prefilter.ts'
 import type { RuleSet } from './rule-set.ts'
 import { type StoreName, storeNames } from './state.ts'
 import { NameTable } from './store.ts'
 import type { PatternCompiler, Target } from './targets.ts'
+import { entryOf } from './text.ts'
 import { pathOf, type TransformNode, TransformTree } from './transform-tree.ts'
 import type { DynamicOperator, Operator, Transformation } from './types.ts'
 import { variablesSettledIn } from './variables.ts'
@@ -32,6 +33,7 @@ export class PlanBuilder {
     NameTable
   >
   readonly #sources = new Map<string, Source>()
+  readonly #sets = new Map<string, SourceSet>()
   readonly #groups = new Map<string, Group>()
   readonly #indexOf = new Map<Rule, number>()
   readonly #rules: RulePlan[] = []
@@ -58,6 +60,8 @@ export class PlanBuilder {
       rules: this.#rules.sort((a, b) => a.index - b.index),
       sources,
       groups: [...this.#groups.values()],
+      setCount: this.#sets.size,
+      slotsOfSource: sources.map((source) => this.#matchingSlots(source)),
       prefilter: this.#prefilter.build(),
       scanTriggers: this.#tree.scan(),
       stores: this.#stores,
@@ -160,13 +164,29 @@ export class PlanBuilder {
   }
 
   #group(sources: readonly Source[], nodes: readonly TransformNode[]): Group {
-    const indexes = [...new Set(sources.map((source) => source.index))].sort((a, b) => a - b)
-    const key = `${indexes.join('|')} ${nodes.map((node) => node.id).join()}`
+    const set = this.#sourceSet(sources)
+    const key = `${set.index} ${nodes.map((node) => node.id).join()}`
     const known = this.#groups.get(key)
     if (known !== undefined) return known
-    const group = { index: this.#groups.size, sources, nodes }
+    const group = { index: this.#groups.size, set, nodes }
     this.#groups.set(key, group)
     return group
+  }
+
+  #sourceSet(sources: readonly Source[]): SourceSet {
+    const key = [...new Set(sources.map((source) => source.index))].sort((a, b) => a - b).join()
+    const known = this.#sets.get(key)
+    if (known !== undefined) return known
+    const set = { index: this.#sets.size, sources }
+    this.#sets.set(key, set)
+    return set
+  }
+
+  /** The names that rules spell out are known now; only those that macros make are matched in transactions. */
+  #matchingSlots({ variable, selector }: Source): number[] | undefined {
+    if (variable.store === null || selector === null || selector.key !== null) return undefined
+    const { names } = this.#stores[variable.store]
+    return [...names.keys()].filter((slot) => selector.matches(entryOf(names[slot] as string, '')))
   }
 
   #effect(effect: Effect): CompiledEffect {

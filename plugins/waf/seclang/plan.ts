@@ -27,10 +27,16 @@ export interface Source {
   readonly name: string
 }
 
+/** Sources that rules look at together. */
+export interface SourceSet {
+  readonly index: number
+  readonly sources: readonly Source[]
+}
+
 /** Rules of one group look at the same sources through the same transformations; their candidates are found together. */
 export interface Group {
   readonly index: number
-  readonly sources: readonly Source[]
+  readonly set: SourceSet
   readonly nodes: readonly TransformNode[]
 }
 
@@ -87,6 +93,9 @@ export interface Plan {
   readonly rules: readonly RulePlan[]
   readonly sources: readonly Source[]
   readonly groups: readonly Group[]
+  readonly setCount: number
+  /** By source, for patterns over the names of TX and its like: the slots whose names match. */
+  readonly slotsOfSource: readonly (readonly number[] | undefined)[]
   readonly prefilter: Prefilter
   /** Finds `Text.triggers`. */
   readonly scanTriggers: (text: Text) => number

@@ -8,7 +8,7 @@ import { type Interruption, interruptionOf, type RuleMatch, toMatch } from './ma
 import type { Link, NumericTest, Plan, RulePlan, Source } from './plan.ts'
 import type { State, StoreName } from './state.ts'
 import type { Target } from './targets.ts'
-import { Entry, Text } from './text.ts'
+import { Entry, entryOf, Text } from './text.ts'
 import { type TransformNode, transformValue } from './transform-tree.ts'
 import type { OperatorContext } from './types.ts'
 import { Values } from './values.ts'
@@ -142,14 +142,11 @@ export class RuleRunner implements MacroScope {
   }
 
   #testCount(link: Link, source: Source): void {
-    const { variable, selector, slot } = source
+    const { variable, slot } = source
     let count: number
     if (slot !== -1) count = this.state.store(variable.store as StoreName).at(slot) === undefined ? 0 : 1
     else if (source.stable) count = this.#values.of(source).length
-    else {
-      const all = this.#values.ofVariable(variable)
-      count = selector === null ? all.length : all.filter((entry) => selector.matches(entry)).length
-    }
+    else count = this.#volatileEntries(source).length
     this.#testValue(link, source.name, transformValue(String(count), link.node))
   }
 
@@ -196,19 +193,38 @@ export class RuleRunner implements MacroScope {
   }
 
   #testVolatile(link: Link, source: Source): void {
-    const { variable, selector, slot } = source
+    const { variable, slot } = source
     if (slot !== -1) {
       const value = this.state.store(variable.store as StoreName).at(slot)
       if (value !== undefined) this.#testValue(link, source.name, transformValue(value, link.node))
       return
     }
     const plain = variable.name.startsWith('MATCHED_')
-    for (const entry of variable.read(this.state)) {
-      if (selector !== null && !selector.matches(entry)) continue
+    for (const entry of this.#volatileEntries(source)) {
       if (isExcluded(source, entry, link.excluded)) continue
       const name = entry.key === '' ? variable.name : plain ? entry.key : `${variable.name}:${entry.key}`
       this.#testValue(link, name, transformValue(entry.text.value, link.node))
     }
+  }
+
+  #volatileEntries(source: Source): readonly Entry[] {
+    const { variable, selector } = source
+    const slots = this.plan.slotsOfSource[source.index]
+    if (slots === undefined || selector === null) {
+      const entries = this.#values.ofVariable(variable)
+      return selector === null ? entries : entries.filter((entry) => selector.matches(entry))
+    }
+    const store = this.state.store(variable.store as StoreName)
+    const entries: Entry[] = []
+    for (const slot of slots) {
+      const value = store.at(slot)
+      if (value !== undefined) entries.push(entryOf(store.nameAt(slot), value))
+    }
+    store.eachOther((name, value) => {
+      const entry = entryOf(name, value)
+      if (selector.matches(entry)) entries.push(entry)
+    })
+    return entries
   }
 
   #testValue(link: Link, name: string, value: string): void {

@@ -68,6 +68,15 @@ export class Store {
       const value = this.#slots[slot]
       if (value !== undefined) visit(names[slot] as string, value)
     }
+    this.eachOther(visit)
+  }
+
+  /** Those without a slot. */
+  eachOther(visit: (name: string, value: string) => void): void {
     if (this.#others !== null) for (const [name, value] of this.#others) visit(name, value)
+  }
+
+  nameAt(slot: number): string {
+    return this.#table.names[slot] as string
   }
 }

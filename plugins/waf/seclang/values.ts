@@ -2,7 +2,7 @@
 
 import type { Budget } from './budget.ts'
 import { type Candidates, CandidateUnion } from './candidates.ts'
-import type { Group, Plan, Source } from './plan.ts'
+import type { Group, Plan, Source, SourceSet } from './plan.ts'
 import type { Prefilter } from './prefilter.ts'
 import type { State } from './state.ts'
 import type { Entry, Text } from './text.ts'
@@ -38,6 +38,8 @@ export class Values {
   readonly #bySource: (SourceValues | undefined)[]
   /** By group: a bit set of the rules that can match any of its values. */
   #unions: (Int32Array | undefined)[] = []
+  /** By source set: those of its sources that have a value. */
+  #present: (readonly SourceValues[] | undefined)[] = []
   readonly #scan: (text: Text) => number
 
   constructor(plan: Plan, state: State, budget: Budget) {
@@ -55,6 +57,7 @@ export class Values {
     for (const index of sources) this.#bySource[index] = undefined
     for (const index of variables) this.#byVariable[index] = undefined
     this.#unions = new Array(this.#plan.groups.length)
+    this.#present = new Array(this.#plan.setCount)
   }
 
   /** The members of a stable source. */
@@ -97,13 +100,21 @@ export class Values {
 
   #unite(group: Group): Int32Array {
     const union = new CandidateUnion(this.#prefilter)
-    for (const source of group.sources) {
-      const values = this.#valuesOf(source)
-      if (values.entries.length === 0) continue
+    for (const values of this.#present[group.set.index] ?? this.#findPresent(group.set)) {
       for (const node of group.nodes) union.addBits(values.unions[node.id] ?? this.#uniteSource(values, node))
     }
     this.#unions[group.index] = union.bits
     return union.bits
+  }
+
+  #findPresent(set: SourceSet): readonly SourceValues[] {
+    const present: SourceValues[] = []
+    for (const source of set.sources) {
+      const values = this.#valuesOf(source)
+      if (values.entries.length > 0) present.push(values)
+    }
+    this.#present[set.index] = present
+    return present
   }
 
   #uniteSource(values: SourceValues, node: TransformNode): Int32Array {
