@@ -174,7 +174,7 @@ const upstream = Type.Object(
     transport: oneOf(['http1', 'undici'], {
       default: 'http1',
       description:
-        'How requests go up: http1, a strict HTTP/1.1 client of our own, or undici. TLS always goes by undici (docs/decisions/upstream-client.md).',
+        'How requests go up: http1, a strict HTTP/1.1 client of our own, or undici. TLS always goes by undici (docs/decisions/http1.md).',
     }),
     preserveHost: Type.Boolean({
       default: false,

@@ -1,4 +1,4 @@
-// A lean HTTP/1.1 client over node:net (docs/decisions/upstream-client.md has what it buys): the connections to one
+// A lean HTTP/1.1 client over node:net (docs/decisions/http1.md has what it buys): the connections to one
 // target, and the requests that wait for one. Worker thread; made by upstream/pools.ts.
 import type { Transport, UpstreamHandler, UpstreamRequest } from '../upstream/transport.ts'
 import { Call, ClientConnection, type ClientTimeouts, type ConnectionPool } from './client-connection.ts'
