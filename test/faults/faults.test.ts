@@ -8,7 +8,13 @@ import { rows } from './rows.ts'
 import { runFault } from './run-fault.ts'
 import { toTable } from './table.ts'
 
-const selection = ['Redis killed', 'Redis stopped (SIGSTOP)', 'Consul killed', 'Consul empty']
+const selection = [
+  'Redis killed',
+  'Redis stopped (SIGSTOP)',
+  'Consul killed',
+  'Consul empty',
+  'upstream: one target hangs',
+]
 
 describe('two gateways under load survive', () => {
   for (const name of selection) {

@@ -3,13 +3,18 @@ import { consulFaults } from './consul.ts'
 import type { Fault, Row, Scene } from './fault.ts'
 import { redisFaults } from './redis.ts'
 import { type RunOptions, runFault } from './run-fault.ts'
+import { upstreamFaults } from './upstream.ts'
 
 export interface RunnableRow {
   readonly name: string
   run(options: RunOptions): Promise<Row>
 }
 
-export const rows: readonly RunnableRow[] = [...redisFaults.map(toRow), ...consulFaults.map(toRow)]
+export const rows: readonly RunnableRow[] = [
+  ...redisFaults.map(toRow),
+  ...consulFaults.map(toRow),
+  ...upstreamFaults.map(toRow),
+]
 
 function toRow<S extends Scene>(fault: Fault<S>): RunnableRow {
   return { name: fault.name, run: (options) => runFault(fault, options) }
