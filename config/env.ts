@@ -48,6 +48,7 @@ Environment variables:
   AEGIS_ADMIN_PORT    port of the admin API
   AEGIS_WORKERS       worker threads, 1 to 64 or "auto"
   AEGIS_ADMIN_TOKEN   bearer token of the admin API, with the role admin
+  AEGIS_CRS_DIR       where the OWASP Core Rule Set lies, for the plugin waf
   AEGIS_STATE_DIR     where the last good config and its history are kept
   CONSUL_URL          origin of the Consul agent, such as http://127.0.0.1:8500
   REDIS_URL           Redis that keeps the state which gateways share

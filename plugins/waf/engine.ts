@@ -5,6 +5,7 @@ import { createRuleReader, readRuleTexts } from './rule-files.ts'
 import type { RuleSource, WafConfig } from './schema.ts'
 import type { Rule } from './seclang/model.ts'
 import { buildWaf, createWaf, type Waf, type WafEnv } from './seclang/waf.ts'
+import { warmUp } from './warm-up.ts'
 
 export interface Engine {
   readonly waf: Waf
@@ -28,7 +29,10 @@ export async function buildEngine(
   files: FileReader,
   clock: EngineClock,
 ): Promise<Engine> {
-  return toEngine(await buildWaf(readRuleTexts(source, config, files), envOf(files, clock)), config)
+  const engine = toEngine(await buildWaf(readRuleTexts(source, config, files), envOf(files, clock)), config)
+  await warmUp(engine)
+  engine.waf.hits.fill(0)
+  return engine
 }
 
 function envOf(files: FileReader, clock: EngineClock): WafEnv {

@@ -26,6 +26,7 @@ export interface InspectionOptions {
   readonly route: string
   readonly tenant: string | null
   readonly requestId: string
+  readonly budgetMs: number
   /** Looks, and never refuses. */
   readonly silent: boolean
   /** Whether bodies of answers are looked at. */
@@ -54,7 +55,7 @@ export class Inspection {
       exclusions: engine.exclusionsFor(route, tenant),
       variables: policy.variables,
       uniqueId: options.requestId,
-      budgetMs: config.budgetMs,
+      budgetMs: options.budgetMs,
       onBudget: config.onBudget === 'block' ? 'block' : 'pass',
     })
   }

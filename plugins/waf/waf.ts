@@ -95,7 +95,7 @@ class WafPlugin {
     const config = this.#config
     const shared = {
       ...{ config, route: ex.route.id, tenant, requestId: ex.requestId },
-      responseBody: config.responseBody,
+      ...{ responseBody: config.responseBody, budgetMs: config.budgetMs },
     }
     const live = new Inspection(this.#engine, { ...shared, policy, silent: false })
     const trial = config.dryRun

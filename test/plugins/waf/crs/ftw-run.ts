@@ -16,6 +16,9 @@ setvar:tx.arg_length=400,setvar:tx.total_arg_length=64000,setvar:tx.max_num_args
 setvar:tx.combined_file_sizes=65535"
 `
 
+/** What a log tells of a match. */
+export type Seen = Pick<RuleMatch, 'id' | 'message' | 'data'>
+
 export interface Verdict {
   readonly passed: boolean
   /** True for tests that expect a rule not to match. */
@@ -53,7 +56,7 @@ export function inspect(waf: Waf, request: WireRequest): readonly RuleMatch[] {
   return transaction.matches
 }
 
-interface Response {
+export interface Response {
   readonly status: number
   readonly headers: readonly (readonly [string, string])[]
   readonly body: string
@@ -67,7 +70,7 @@ interface Reflection {
 }
 
 /** The upstream of the tests: POST /reflect answers as its JSON body asks, everything else gets an empty 200. */
-function respond(request: WireRequest): Response {
+export function respond(request: WireRequest): Response {
   const path = request.uri.split('?')[0] as string
   if (request.method !== 'POST' || !/^\/reflect(?:\/|$)/.test(path))
     return { status: 200, headers: [], body: '' }
@@ -95,7 +98,7 @@ function sniff(body: string): string {
     : 'text/plain; charset=utf-8'
 }
 
-function judge(request: WireRequest, matches: readonly RuleMatch[], output: FtwOutput): Verdict {
+export function judge(request: WireRequest, matches: readonly Seen[], output: FtwOutput): Verdict {
   const matched = matches.map((match) => match.id)
   const log = output.log ?? {}
   const negative = log.no_expect_ids !== undefined && log.expect_ids === undefined
@@ -124,10 +127,8 @@ function judge(request: WireRequest, matches: readonly RuleMatch[], output: FtwO
 }
 
 /** As error logs write it: one line, control characters escaped. */
-function toLogLine(match: RuleMatch): string {
-  return escaped(
-    `[id "${match.id}"] [msg "${match.message}"] [data "${match.data}"] [severity "${match.severityName}"]`,
-  )
+function toLogLine(match: Seen): string {
+  return escaped(`[id "${match.id}"] [msg "${match.message}"] [data "${match.data}"]`)
 }
 
 function escaped(text: string): string {
