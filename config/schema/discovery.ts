@@ -4,7 +4,8 @@ import { closed, durationMs, listOf, oneOf, port } from './parts.ts'
 
 const scheme = oneOf(['http', 'https'], {
   default: 'http',
-  description: 'How the endpoints are spoken to. https verifies their certificate against the address found.',
+  description:
+    'How the endpoints are spoken to. With https their certificate must hold the name in DNS, or the address registered in Consul.',
 })
 
 const onEmpty = oneOf(['keep', 'clear'], {

@@ -28,6 +28,8 @@ type ActiveConfig = NonNullable<UpstreamConfig['health']['active']>
 interface Watched {
   readonly upstream: string
   readonly target: string
+  /** What goes into Host where that is not the target's own; undici takes it for the name in the certificate too. */
+  host: string | null
   active: ActiveConfig | null
   healthy: boolean
   ejectedUntilMs: number
@@ -61,9 +63,10 @@ class Checker implements HealthChecker {
   apply(upstreams: Readonly<Record<string, UpstreamConfig>>): void {
     const next = new Map<string, Watched>()
     for (const config of Object.values(upstreams)) {
-      for (const { url } of config.targets) {
+      for (const { url, host = null } of config.targets) {
         const key = toKey(config.name, url)
         const one = this.#watched.get(key) ?? createWatched(config.name, url)
+        one.host = host
         next.set(key, one)
         this.#configure(one, config)
       }
@@ -128,7 +131,7 @@ class Checker implements HealthChecker {
       stopTimer()
       aborter.abort()
     }
-    void probe(this.#agent, one.target + active.path, aborter.signal).then((failure) => {
+    void probe(this.#agent, one, active.path, aborter.signal).then((failure) => {
       if (!wanted) return
       stopTimer()
       this.#schedule(one, active, active.intervalMs)
@@ -159,12 +162,17 @@ class Checker implements HealthChecker {
 }
 
 /** Why the target is not well; null when it is. Never rejects. */
-async function probe(agent: Agent, url: string, signal: AbortSignal): Promise<string | null> {
+async function probe(
+  agent: Agent,
+  { target, host }: Watched,
+  path: string,
+  signal: AbortSignal,
+): Promise<string | null> {
   try {
-    const { statusCode, body } = await request(url, {
+    const { statusCode, body } = await request(target + path, {
       dispatcher: agent,
       signal,
-      headers: { 'user-agent': 'aegis-health-check' },
+      headers: { 'user-agent': 'aegis-health-check', ...(host === null ? {} : { host }) },
     })
     // Read to its end, within the time allowed: a target that cannot finish its answer is not well.
     await body.dump({ limit: 65_536, signal })
@@ -179,6 +187,7 @@ function createWatched(upstream: string, target: string): Watched {
   return {
     upstream,
     target,
+    host: null,
     active: null,
     // Believed until shown otherwise: traffic need not wait for the first round of checks.
     healthy: true,

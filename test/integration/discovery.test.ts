@@ -1,7 +1,13 @@
 // Services come and go in a real Consul, and the traffic of a running gateway follows.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
+import { createServer } from 'node:https'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { makeFolder } from '../config/files.ts'
 import { startConsul, type TestConsul } from '../services/consul.ts'
 import { createAdmin } from '../support/admin.ts'
 import { ask } from '../support/ask.ts'
@@ -314,6 +320,52 @@ describe('a gateway that finds its upstreams in DNS', () => {
 })
 
 describe('discovered endpoints', () => {
+  test('are known by their name in DNS to TLS and to health checks', async (t) => {
+    const dir = await makeFolder(t)
+    const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+    const subject = ['-subj', '/CN=api.test', '-addext', 'subjectAltName=DNS:api.test']
+    execFileSync(
+      'openssl',
+      ['req', '-x509', ...curve, '-keyout', key, '-out', cert, '-days', '2', ...subject],
+      {
+        stdio: 'ignore',
+      },
+    )
+    const checked: (string | undefined)[] = []
+    const backend = createServer({ key: await readFile(key), cert: await readFile(cert) }, (req, res) => {
+      if (req.url === '/health') checked.push(req.headers.host)
+      res.end(`${req.headers.host}`)
+    })
+    backend.listen(0, '127.0.0.1')
+    await once(backend, 'listening')
+    const { port } = backend.address() as { port: number }
+    const dns = await startDns()
+    for (const name of ['api.test', 'other.test']) dns.zone.set(name, [{ type: 'A', address: '127.0.0.1' }])
+    const found = (name: string) => ({ name, port, scheme: 'https', resolvers: [dns.address] })
+    const active = { intervalMs: 100, unhealthyAfter: 1 }
+    const config = await createConfigDir(
+      createConfig(null, {
+        shared: { dns: found('api.test'), health: { active } },
+        own: { dns: found('other.test') },
+      }),
+    )
+    const gateway = await startGateway({ configDir: config.dir, env: { NODE_EXTRA_CA_CERTS: cert } })
+    t.after(async () => {
+      await gateway.stop()
+      backend.closeAllConnections()
+      backend.close()
+      await Promise.all([dns.close(), config.remove()])
+    })
+    await waitUntil(() => checked.length > 2)
+    assert.equal(checked[0], `api.test:${port}`)
+    const host = 'tenant123.example.com'
+    const answer = await ask(gateway.port, '/shared', { host })
+    assert.deepEqual([answer.status, answer.text], [200, `api.test:${port}`])
+    // The same server under a name that its certificate does not hold.
+    assert.equal((await ask(gateway.port, '/own', { host })).status, 502)
+  })
+
   test('are checked for health, and known to a worker that replaces another', async (t) => {
     const consul = await startConsul()
     t.after(() => consul.kill())
