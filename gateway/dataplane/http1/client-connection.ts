@@ -156,7 +156,9 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
       return
     }
     if (status >= 200) this.#answered = true
-    this.deadlineMs = this.#pool.deadlines.after(this.#pool.timeouts.bodyIdleMs)
+    // Until the request is out it is the client who may be slow.
+    if (this.#answered || this.#sent)
+      this.deadlineMs = this.#pool.deadlines.after(this.#pool.timeouts.bodyIdleMs)
     call.handler.onHead(call, status, fields)
   }
 

@@ -11,18 +11,20 @@ const tickMs = 100
 export class Deadlines {
   readonly #watched = new Set<Limited>()
   #timer: NodeJS.Timeout | null = null
-  /** Advances by ticks while something is watched. */
+  /**
+   * Counts ticks. It stands still while the event loop is held up, so that nobody is cut off for bytes that had long been
+   * there, but were not read yet.
+   */
   #nowMs = 0
 
-  /** The deadline `ms` from now; it is late by two ticks at the most, and never early. */
+  /** The deadline `ms` from now; it is late by two ticks and by what the event loop was held up, and never early. */
   after(ms: number): number {
-    return (this.#timer === null ? performance.now() : this.#nowMs + tickMs) + ms
+    return this.#nowMs + tickMs + ms
   }
 
   watch(one: Limited): void {
     this.#watched.add(one)
     if (this.#timer !== null) return
-    this.#nowMs = performance.now()
     this.#timer = setInterval(() => this.#tick(), tickMs)
     // It must not keep a process alive that has nothing else to do.
     this.#timer.unref()
@@ -36,7 +38,7 @@ export class Deadlines {
   }
 
   #tick(): void {
-    this.#nowMs = performance.now()
+    this.#nowMs += tickMs
     for (const one of this.#watched) {
       if (one.deadlineMs !== 0 && one.deadlineMs <= this.#nowMs) {
         one.deadlineMs = 0

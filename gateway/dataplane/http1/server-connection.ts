@@ -51,6 +51,8 @@ export class ServerConnection implements RequestSink, Limited {
   #requests = 0
   /** Nothing more is read as a request. */
   #closing = false
+  /** The next request is the last. */
+  #draining = false
   #timingHead = true
   #lingered = 0
   #detached = false
@@ -74,7 +76,7 @@ export class ServerConnection implements RequestSink, Limited {
   /** Closes an idle connection, or the one under way after its answer. */
   drain(): void {
     if (this.#stream === null && !this.#detached && !this.#parser.inHead) this.destroy()
-    else if (!this.#detached) this.#closing = true
+    this.#draining = true
   }
 
   destroy(): void {
@@ -93,7 +95,7 @@ export class ServerConnection implements RequestSink, Limited {
     this.#timingHead = false
     const stream = new ServerStream(this, head)
     if (head.fault !== null) this.#closing = true
-    if (this.#closing || this.#requests === limits.requests) stream.last = true
+    if (this.#closing || this.#draining || this.#requests === limits.requests) stream.last = true
     this.#stream = stream
     this.deadlineMs = !stream.complete && limits.requestMs > 0 ? deadlines.after(limits.requestMs) : 0
     // Nothing of the body is read before somebody wants it, and no other request before this one is answered.
@@ -167,8 +169,12 @@ export class ServerConnection implements RequestSink, Limited {
 
   /** The stream wrote its last byte. */
   onWritten(stream: ServerStream): void {
-    if (this.#socket.writableLength === 0) this.#onAnswered(stream)
-    else this.#socket.write('', () => this.#onAnswered(stream))
+    if (this.#socket.writableLength === 0) return this.#onAnswered(stream)
+    // A client that reads nothing would hold it for good: too little may be left for the socket to tell of a stall.
+    this.deadlineMs = this.#owner.deadlines.after(this.#owner.limits.idleMs)
+    this.#socket.write('', (error) => {
+      if (!error) this.#onAnswered(stream)
+    })
   }
 
   /** The socket is the tunnel's from now on; its end is still the end of the request. */
@@ -208,13 +214,18 @@ export class ServerConnection implements RequestSink, Limited {
     const left = this.#parser.read(chunk)
     this.#reading = false
     if (left.length > 0) this.#ahead = left
-    if (this.#parser.paused) {
-      const stream = this.#stream
-      if (left.length > 0 || (stream !== null && !stream.complete)) this.#socket.pause()
-    } else if (this.#parser.inHead && !this.#timingHead) {
+    if (this.#parser.paused) return this.#hold()
+    if (this.#parser.inHead && !this.#timingHead) {
       this.#timingHead = true
       this.deadlineMs = this.#owner.deadlines.after(this.#owner.limits.headersMs)
     }
+  }
+
+  /** The parser paused: for a request under way, or behind one that was answered at once. */
+  #hold(): void {
+    const stream = this.#stream
+    if (stream === null && !this.#closing) return this.#awaitRequest()
+    if (this.#ahead !== null || (stream !== null && !stream.complete)) this.#socket.pause()
   }
 
   #continue(): void {
@@ -229,8 +240,9 @@ export class ServerConnection implements RequestSink, Limited {
     stream.answered = true
     stream.served?.onOver()
     // Else the upstream or a plugin answered without having read all of the request.
-    if (stream.complete || stream.last) this.#next()
-    else stream.discard()
+    if (stream.complete || stream.last) return this.#next()
+    if (this.deadlineMs === 0) this.deadlineMs = this.#owner.deadlines.after(this.#owner.limits.idleMs)
+    stream.discard()
   }
 
   /** Request and answer are over. */
@@ -238,11 +250,20 @@ export class ServerConnection implements RequestSink, Limited {
     const stream = this.#stream
     this.#stream = null
     if (stream === null) return
-    if (stream.last || this.#closing || this.#owner.draining()) return this.#close()
+    if (stream.last || this.#closing || this.#draining || this.#owner.draining()) return this.#close()
     this.deadlineMs = this.#owner.deadlines.after(this.#owner.limits.idleMs)
-    if (this.#ahead === null) this.#parser.paused = false
-    // Not within the call that ended the answer before: a client that pipelines must not grow the stack.
-    else queueMicrotask(() => this.#resumeRequests())
+    if (!this.#reading) this.#awaitRequest()
+  }
+
+  #awaitRequest(): void {
+    if (this.#ahead === null) {
+      this.#parser.paused = false
+      return
+    }
+    this.#socket.pause()
+    // Not within the call that ended the answer before, nor before other connections had their turn: a client that
+    // pipelines must neither grow the stack nor hold up anybody.
+    setImmediate(() => this.#resumeRequests())
   }
 
   #resumeRequests(): void {
