@@ -6,7 +6,8 @@ import { createConfigDir, startGateway, type TestGateway } from '../support/gate
 import { sendRaw, statusOf } from '../support/raw.ts'
 import { createSaas } from '../support/saas.ts'
 import { createUpstream, type TestUpstream } from '../support/upstream.ts'
-import { type Smuggling, smugglings } from './smuggling-cases.ts'
+import { smugglings } from './smuggling-cases.ts'
+import type { Smuggling } from './smuggling-framing.ts'
 
 const atOnce = 20
 const quietMs = 400
