@@ -8,6 +8,7 @@ import type {
   ConsulConfig,
   DiscoveryConfig,
   GatewayConfig,
+  ListenerConfig,
   PluginEntry,
   RedisConfig,
   RouteConfig,
@@ -28,7 +29,7 @@ type Same<A, B> = Fits<Frozen<A>, Frozen<B>>
 export const schemasMatchContract: readonly [
   Same<GatewayFile['limits'], GatewayConfig['limits']>,
   Same<GatewayFile['timeouts'], GatewayConfig['timeouts']>,
-  Same<GatewayFile['listeners'][number], GatewayConfig['listeners'][number]>,
+  Same<Omit<GatewayFile['listeners'][number], 'tls'>, Omit<ListenerConfig, 'tls'>>,
   Same<GatewayFile['admin'], GatewayConfig['admin']>,
   Same<GatewayFile['log'], GatewayConfig['log']>,
   Same<NonNullable<GatewayFile['demo']>, NonNullable<GatewayConfig['demo']>>,
@@ -57,7 +58,7 @@ export function toGatewayConfig(
     sha256: sha256(adminToken ?? ''),
   } as const
   return {
-    listeners: file.listeners,
+    listeners: file.listeners.map((listener) => toListenerConfig(listener, configDir)),
     workers: file.workers === 'auto' ? Math.min(64, availableParallelism()) : file.workers,
     admin: adminToken === undefined ? admin : { ...admin, tokens: [...admin.tokens, fromEnvironment] },
     trustedProxies: file.trustedProxies,
@@ -69,6 +70,26 @@ export function toGatewayConfig(
     demo: file.demo ?? null,
     consul: file.consul === undefined || file.consul.url === '' ? null : toConsul(file.consul),
     configSource: file.configSource ?? null,
+  }
+}
+
+function toListenerConfig(
+  { tls, ...listener }: GatewayFile['listeners'][number],
+  configDir: string,
+): ListenerConfig {
+  if (tls === undefined) return { ...listener, tls: null }
+  const { http2: _http2, certificates, clientCa, ...others } = tls
+  return {
+    ...listener,
+    tls: {
+      ...others,
+      certificates: certificates.map(({ hosts, certFile, keyFile }) => ({
+        hosts: hosts.map(lower),
+        certFile: resolve(configDir, certFile),
+        keyFile: resolve(configDir, keyFile),
+      })),
+      clientCa: clientCa === undefined ? null : resolve(configDir, clientCa),
+    },
   }
 }
 

@@ -19,6 +19,7 @@ import type { Feed } from './contract/protocol.ts'
 import { readAdminAccess } from './control/admin-access.ts'
 import { createAudit } from './control/audit.ts'
 import { toBanner } from './control/banner.ts'
+import { checkCertificates, openCertificates } from './control/certificates.ts'
 import { openConfigSource } from './control/config-source.ts'
 import { createControlApi } from './control/control-api.ts'
 import { startSampleBackend } from './control/demo.ts'
@@ -75,8 +76,11 @@ export async function startGateway(environment: Environment): Promise<RunningGat
         ...listModuleFiles(files.plugins, configDir),
         ...listSecretFiles(files, configDir),
         ...looked,
+        ...certificates.files,
       ]
       watch.follow(followed)
+      // What changed before it was watched.
+      certificates.refresh()
       gauges.version(snapshot.version)
     },
     onRefused: (looked) => watch.follow([...followed, ...looked]),
@@ -102,6 +106,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     ...{ consul, gauges: discoveryGauges, stateDir, clock, log, publish: feed },
     onChange: (upstreams) => health.apply(upstreams),
   })
+  const certificates = openCertificates(gateway, { publish: feed, log, clock, metrics: metrics.own })
   const documents = createDocumentFetcher({ publish: feed, configDir, log, clock })
   const audit = await createAudit(join(stateDir, 'audit.jsonl'), clock, log)
   const spreadRevocations = () => feed({ topic: 'revocations', entries: siblings.revocations.list() })
@@ -118,6 +123,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     health,
     discovery,
     documents,
+    certificates,
     revocations: siblings.revocations,
     metrics,
     gauges,
@@ -134,8 +140,10 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   })
 
   for (const listener of gateway.listeners) await claimPort(listener)
-  const reload = (by: string) =>
-    live.reload(by).catch((error) => log.error({ err: error, by }, 'the config could not be reloaded'))
+  const reload = (by: string) => {
+    certificates.refresh()
+    return live.reload(by).catch((error) => log.error({ err: error, by }, 'the config could not be reloaded'))
+  }
   const watch = watchConfig({ dir: configDir, onChange: () => void reload('file') })
   const access = readAdminAccess(gateway.admin)
   const listeners = (): GatewayStatus['listeners'] =>
@@ -170,6 +178,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
       draining = true
       log.info({}, 'draining')
       watch.close()
+      certificates.stop()
       unfollow()
       await supervisor.drain(gateway.timeouts.drainTimeoutMs)
       await admin.close()
@@ -217,7 +226,12 @@ export async function checkConfig(environment: Environment): Promise<number> {
     process.stderr.write(`${new ConfigError(result.problems).message}\n`)
     return 1
   }
-  for (const warning of result.warnings) process.stdout.write(`warning: ${warning}\n`)
+  const tls = checkCertificates(result.snapshot.gateway, Date.now())
+  if (tls.problems.length > 0) {
+    process.stderr.write(`${new ConfigError(tls.problems).message}\n`)
+    return 1
+  }
+  for (const warning of [...result.warnings, ...tls.warnings]) process.stdout.write(`warning: ${warning}\n`)
   process.stdout.write('The config is valid.\n')
   return 0
 }

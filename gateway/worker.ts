@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { registry } from '../plugins/registry.ts'
 import { createSystemClock } from './contract/clock.ts'
 import type { PluginDefinition } from './contract/plugin.ts'
-import type { FromWorker, Question, ToWorker, WorkerBoot } from './contract/protocol.ts'
+import type { FromWorker, ListenerCertificates, Question, ToWorker, WorkerBoot } from './contract/protocol.ts'
 import type { GatewayConfig, RedisConfig, Snapshot } from './contract/snapshot.ts'
 import { createDocuments } from './dataplane/documents.ts'
 import type { Exchange } from './dataplane/exchange.ts'
@@ -76,7 +76,14 @@ const refusals = metrics.port
   .counter('aegis_overload_refusals_total', 'Requests refused because the worker had too much to do.', [])
   .labels()
 
+const handshakes = metrics.port.counter(
+  'aegis_tls_handshakes_total',
+  'TLS handshakes of clients by how they ended: ok, failed, late or refused (no good client certificate).',
+  ['listener', 'result'],
+)
+
 const listeners: Listener[] = []
+let certificates: readonly ListenerCertificates[] = []
 let live: Runtime | null = null
 let prepared: { version: number; runtime: Runtime } | null = null
 let draining = false
@@ -110,6 +117,7 @@ async function obey(message: ToWorker): Promise<void> {
     case 'feed':
       if (message.feed.topic === 'health') clusters.applyHealth(message.feed.states)
       else if (message.feed.topic === 'revocations') revocations.replace(message.feed.entries)
+      else if (message.feed.topic === 'certificates') renewCertificates(message.feed.listeners)
       else if (message.feed.topic === 'endpoints') clusters.applyEndpoints(message.feed)
       else documents.onFeed(message.feed)
       return
@@ -156,11 +164,20 @@ async function listen(ports: Readonly<Record<string, number>>): Promise<Record<s
   const gateway: GatewayConfig = runtime.snapshot.gateway
   const bound: Record<string, number> = {}
   for (const config of gateway.listeners) {
-    const listener = createListener({ config, gateway, runtime: () => live ?? runtime })
+    const listener = createListener({
+      ...{ config, gateway, runtime: () => live ?? runtime },
+      handshakes: (name, outcome) => handshakes.labels(name, outcome).inc(),
+    })
+    listener.renew(certificates)
     listeners.push(listener)
     bound[config.name] = await listener.listen(ports[config.name] ?? config.port)
   }
   return bound
+}
+
+function renewCertificates(renewed: readonly ListenerCertificates[]): void {
+  certificates = renewed
+  for (const listener of listeners) listener.renew(renewed)
 }
 
 async function answerQuestion(id: number, question: Question): Promise<void> {

@@ -4,6 +4,7 @@ import type { Report } from '../problems.ts'
 import type { GatewayFile } from '../schema/gateway.ts'
 import { quote } from '../wording.ts'
 import { hostProblem } from './host-pattern.ts'
+import { checkListenerTls } from './listener-tls.ts'
 import { type Places, soundItems } from './places.ts'
 import { parseOrigin } from './upstreams.ts'
 
@@ -56,6 +57,7 @@ function checkListeners({ file, places, report }: GatewayCheck): void {
       report(`${pointer}/name`, `Two listeners are called ${quote(value.name)}; the other one is ${other}.`)
     }
     names.set(value.name, pointer)
+    if (value.tls !== undefined) checkListenerTls(value.tls, `${pointer}/tls`, report)
     bindings.push({ ...value, pointer, what: `listener ${quote(value.name)}` })
   }
   if (places.isSound('/admin/port') && places.isSound('/admin/host')) {

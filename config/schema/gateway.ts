@@ -7,11 +7,51 @@ const redisNode = '^([A-Za-z0-9_.-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}$'
 const filePath = (description: string) =>
   Type.String({ minLength: 1, description: `${description} Relative to the config directory.` })
 
+const certificate = Type.Object(
+  {
+    hosts: Type.Array(Type.String({ minLength: 1 }), {
+      minItems: 1,
+      maxItems: 1000,
+      description:
+        'Names that it is for: exact, "*.example.com" for one label, or "*" for all that no other one is for. Requests for other hosts get 421.',
+    }),
+    certFile: filePath('Certificate (PEM), the issuing ones behind it.'),
+    keyFile: filePath('Private key (PEM) of certFile, not encrypted.'),
+  },
+  closed,
+)
+
+const tls = Type.Object(
+  {
+    certificates: Type.Array(certificate, {
+      minItems: 1,
+      maxItems: 1000,
+      description:
+        'Chosen by the name that the client asks for (SNI). Clients that name none, or one that none is for, get the one for "*", else the first. Changed files are live within a second.',
+    }),
+    minVersion: oneOf(['1.2', '1.3'], { default: '1.2', description: 'Oldest version of TLS.' }),
+    http2: Type.Boolean({ default: false, description: 'Only false: HTTP/2 is not served yet.' }),
+    clientAuth: oneOf(['none', 'request', 'require'], {
+      default: 'none',
+      description:
+        'Client certificates: none is asked for, one may be shown, or one must be. One that is shown must be issued by clientCa, else the connection ends.',
+    }),
+    clientCa: Type.Optional(filePath('Certificates (PEM) of those who issue client certificates.')),
+    forwardClientCert: Type.Boolean({
+      default: false,
+      description: "Tells upstreams of the client's certificate by X-Forwarded-Client-Cert.",
+    }),
+    handshakeMs: durationMs('Time a client has for the handshake.', 10_000),
+  },
+  { ...closed, description: 'Makes it a TLS listener (HTTP/1.1). Left out: plain text.' },
+)
+
 const listener = Type.Object(
   {
     name: nameOf('Name of the listener, in logs and in the status.'),
     host: Type.String({ minLength: 1, default: '0.0.0.0', description: 'Address to listen on.' }),
     port: port('TCP port; 0 picks a free one.'),
+    tls: Type.Optional(tls),
   },
   closed,
 )

@@ -15,6 +15,21 @@ export interface Identity {
   readonly expiresAt: number
 }
 
+/** What a client showed in the TLS handshake, issued by one of the listener's `clientCa`. */
+export interface ClientCertificate {
+  /** In the form of RFC 4514: `CN=billing,O=Acme`. */
+  readonly subject: string
+  readonly issuer: string
+  /** Hex. */
+  readonly serialNumber: string
+  /** SHA-256 of the certificate, lower-case hex. */
+  readonly fingerprint: string
+  readonly dnsNames: readonly string[]
+  readonly uris: readonly string[]
+  /** Seconds since the epoch. */
+  readonly expiresAt: number
+}
+
 export interface RequestView {
   readonly method: string
   /** Lower-case host without port; '' for an HTTP/1.0 request that has none. */
@@ -35,6 +50,8 @@ export interface RequestView {
   readonly hasBody: boolean
   /** True when the TCP peer itself is one of `trustedProxies`. */
   readonly peerTrusted: boolean
+  /** Of the TCP peer, which may be a proxy; null: it showed none. */
+  readonly clientCertificate: ClientCertificate | null
   readonly route: RouteConfig
   /** Decoded values of the `{name}` segments of the route's path. */
   readonly params: Readonly<Record<string, string>>

@@ -54,6 +54,8 @@ export type Feed =
   /** The attempt that a refresh() waits for has ended. */
   | { readonly topic: 'document-attempt'; readonly key: string }
   | { readonly topic: 'revocations'; readonly entries: readonly Revocation[] }
+  /** Of all listeners with TLS; sent before a worker is told to listen, and whenever a file changed. */
+  | { readonly topic: 'certificates'; readonly listeners: readonly ListenerCertificates[] }
   /** `upstream` is a key of upstream-key.ts. Sent once a first attempt was made; null: it is no longer looked up. */
   | {
       readonly topic: 'endpoints'
@@ -62,6 +64,21 @@ export type Feed =
       readonly source: string
       readonly targets: readonly TargetConfig[] | null
     }
+
+/** What a listener shows to its clients, read and checked. PEM. */
+export interface ListenerCertificates {
+  readonly listener: string
+  /** In the order of the config. */
+  readonly pairs: readonly CertificatePair[]
+  readonly clientCa: string | null
+  /** 48 bytes. Every worker has the same, so that a client may resume its session with any of them. */
+  readonly ticketKeys: Uint8Array
+}
+
+export interface CertificatePair {
+  readonly cert: string
+  readonly key: string
+}
 
 export interface TargetHealth {
   /** Key of upstream-key.ts. */

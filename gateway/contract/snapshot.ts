@@ -56,6 +56,28 @@ export interface ListenerConfig {
   readonly host: string
   /** 0 picks a free port. */
   readonly port: number
+  /** null: plain text. */
+  readonly tls: ListenerTlsConfig | null
+}
+
+export type ClientAuth = 'none' | 'request' | 'require'
+
+/** How a listener speaks TLS. Paths are absolute; what stands in the files travels as a feed of its own. */
+export interface ListenerTlsConfig {
+  /** The first one, or the one with the host `*`, is shown to clients that name no host or one that none is for. */
+  readonly certificates: readonly {
+    /** Exact, `*.example.com` for one label, or `*`. Lower-case. */
+    readonly hosts: readonly string[]
+    readonly certFile: string
+    readonly keyFile: string
+  }[]
+  readonly minVersion: '1.2' | '1.3'
+  /** Whether clients may or must show a certificate; one that is shown must always be good. */
+  readonly clientAuth: ClientAuth
+  /** Who may have issued it; not null unless clientAuth is none. */
+  readonly clientCa: string | null
+  readonly forwardClientCert: boolean
+  readonly handshakeMs: number
 }
 
 export type AdminRole = 'viewer' | 'operator' | 'admin'

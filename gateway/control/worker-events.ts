@@ -1,6 +1,7 @@
 // What happens when a worker comes up, reports, or goes; and how workers come to share a port. Main thread; made by
 // gateway/start.ts, called by supervisor.ts.
 import type { GatewayConfig } from '../contract/snapshot.ts'
+import type { Certificates } from './certificates.ts'
 import type { Discovery } from './discovery/discovery.ts'
 import type { DocumentFetcher } from './documents.ts'
 import type { Gauges } from './gauges.ts'
@@ -21,6 +22,7 @@ export interface WorkerCare {
   readonly health: HealthChecker
   readonly discovery: Discovery
   readonly documents: DocumentFetcher
+  readonly certificates: Certificates
   readonly revocations: RevocationStore
   readonly metrics: MetricsMerge
   readonly gauges: Gauges
@@ -32,7 +34,8 @@ export interface WorkerCare {
 const listenTimeoutMs = 10_000
 
 export function createWorkerEvents(care: WorkerCare): SupervisorEvents {
-  const { live, publisher, health, discovery, documents, revocations, metrics, gauges, sink } = care
+  const { live, publisher, health, discovery, documents, certificates, revocations, metrics, gauges, sink } =
+    care
   return {
     onLog: (stream, lines) => sink.write(stream, lines),
     onReport(report, worker) {
@@ -48,6 +51,7 @@ export function createWorkerEvents(care: WorkerCare): SupervisorEvents {
       for (const feed of discovery.replay()) worker.tell({ kind: 'feed', feed })
       worker.tell({ kind: 'feed', feed: { topic: 'health', states: health.states() } })
       worker.tell({ kind: 'feed', feed: { topic: 'revocations', entries: revocations.list() } })
+      for (const feed of certificates.replay()) worker.tell({ kind: 'feed', feed })
       for (const feed of documents.replay()) worker.tell({ kind: 'feed', feed })
       if (care.ports === null) return
       await live.exclusively(() => publisher.bringUp(worker))

@@ -45,7 +45,14 @@ function checkHost(ex: Exchange): Reply | undefined {
   }
   ex.authority = host
   ex.host = hostOf(host)
-  return undefined
+  return checkConnection(ex)
+}
+
+/** RFC 9110 section 15.5.20: what was agreed on in the handshake for one host says nothing of another. */
+function checkConnection(ex: Exchange): Reply | undefined {
+  if (ex.down.secured === null || ex.down.secured.hosts.covers(ex.host)) return undefined
+  const detail = 'The certificate of this connection is not for the host that the request names.'
+  return refuse(ex, 421, 'AEGIS_MISDIRECTED_REQUEST', detail)
 }
 
 function isHost(authority: string): boolean {

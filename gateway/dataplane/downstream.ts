@@ -2,6 +2,7 @@
 // http1/server-stream.ts is the one for HTTP/1.1.
 import type { Socket } from 'node:net'
 import type { Fields } from './http1/fields.ts'
+import type { Secured } from './tls/secured.ts'
 
 export interface RequestHead {
   /** '' where the head could not be read. */
@@ -41,6 +42,8 @@ export interface BodyReader {
 export interface Downstream {
   readonly head: RequestHead
   readonly remoteAddress: string
+  /** null: plain text. */
+  readonly secured: Secured | null
   /** All of the request came. */
   readonly complete: boolean
   /** All of the answer is on its way. */

@@ -3,6 +3,7 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type {
   BodyView,
+  ClientCertificate,
   Identity,
   LogView,
   RequestView,
@@ -45,7 +46,7 @@ export class Exchange {
   host = ''
   path = ''
   query = ''
-  scheme: 'http' | 'https' = 'http'
+  scheme: 'http' | 'https'
   peerIp = ''
   clientIp = ''
   peerTrusted = false
@@ -125,12 +126,17 @@ export class Exchange {
     this.runtime = runtime
     const { head } = arrival.down
     this.method = head.method
+    this.scheme = arrival.down.secured === null ? 'http' : 'https'
     this.contentLength = head.length
     this.hasBody = head.body !== 'none'
     this.bodyComplete = !this.hasBody
     this.requestId = randomUUIDv7()
     this.slots = new Array(runtime.slotCount).fill(undefined)
     this.bodyLimit = runtime.snapshot.gateway.limits.bodyBytes
+  }
+
+  get clientCertificate(): ClientCertificate | null {
+    return this.down.secured === null ? null : this.down.secured.clientCertificate
   }
 
   get rawTarget(): string {

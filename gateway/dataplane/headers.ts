@@ -75,6 +75,8 @@ function pushForwarded(ex: Exchange, out: string[]): void {
   )
   const host = (trusted ? ex.header('x-forwarded-host') : undefined) ?? ex.authority
   if (host !== '') out.push('x-forwarded-host', host)
+  const certificate = ex.down.secured?.forwardedCertificate
+  if (certificate) out.push('x-forwarded-client-cert', certificate)
   const prefix = ex.match?.entry.route.rewrite?.stripPrefix
   if (prefix) out.push('x-forwarded-prefix', prefix)
 }

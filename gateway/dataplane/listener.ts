@@ -1,5 +1,6 @@
 // Sockets in, exchanges out: one server per listener and worker. Worker thread; made by worker.ts.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { ListenerCertificates } from '../contract/protocol.ts'
 import { deny } from '../contract/reply.ts'
 import type { GatewayConfig, ListenerConfig } from '../contract/snapshot.ts'
 import type { RequestFault } from './downstream.ts'
@@ -11,12 +12,16 @@ import { conclude, serve } from './pipeline.ts'
 import { renderProblem } from './problem.ts'
 import { answerWith, breakOff } from './respond.ts'
 import type { Runtime } from './runtime.ts'
+import type { Secured } from './tls/secured.ts'
+import { TlsTerminator } from './tls/terminator.ts'
 import { isWebSocketHandshake } from './upstream/tunnel.ts'
 
 export interface Listener {
   readonly name: string
   /** Resolves with the port; several workers may listen on the same one. */
   listen(port: number): Promise<number>
+  /** Before it listens, and whenever certificates changed; of all listeners. */
+  renew(certificates: readonly ListenerCertificates[]): void
   connections(): number
   inFlight(): number
   /** No new connections, idle ones closed; resolves when the last request and tunnel ended or `timeoutMs` cut them off. */
@@ -28,6 +33,8 @@ export interface ListenerParts {
   readonly gateway: GatewayConfig
   /** The runtime that new exchanges get. */
   readonly runtime: () => Runtime
+  /** How TLS handshakes end. */
+  readonly handshakes: (listener: string, outcome: string) => void
 }
 
 export function createListener(parts: ListenerParts): Listener {
@@ -42,6 +49,9 @@ class HttpListener implements Listener, ConnectionOwner {
   readonly #server: Server
   readonly #connections = new Set<ServerConnection>()
   readonly #perIp = new Map<string, number>()
+  readonly #terminator: TlsTerminator | null
+  /** Sockets, those in a TLS handshake included. */
+  #open = 0
   #inFlight = 0
   #port = ''
   #draining = false
@@ -54,6 +64,8 @@ class HttpListener implements Listener, ConnectionOwner {
     const server = createServer({ allowHalfOpen: true, noDelay: true })
     server.on('connection', (socket) => this.#admitConnection(socket))
     this.#server = server
+    const { name, tls } = parts.config
+    this.#terminator = tls === null ? null : this.#createTerminator(name, tls)
   }
 
   listen(port: number): Promise<number> {
@@ -68,8 +80,13 @@ class HttpListener implements Listener, ConnectionOwner {
     })
   }
 
+  renew(certificates: readonly ListenerCertificates[]): void {
+    const mine = certificates.find(({ listener }) => listener === this.name)
+    if (mine !== undefined) this.#terminator?.renew(mine)
+  }
+
   connections(): number {
-    return this.#connections.size
+    return this.#open
   }
 
   inFlight(): number {
@@ -110,11 +127,7 @@ class HttpListener implements Listener, ConnectionOwner {
   }
 
   onClosed(connection: ServerConnection): void {
-    if (!this.#connections.delete(connection)) return
-    const ip = connection.remoteAddress
-    const left = (this.#perIp.get(ip) ?? 1) - 1
-    if (left === 0) this.#perIp.delete(ip)
-    else this.#perIp.set(ip, left)
+    this.#connections.delete(connection)
   }
 
   #onConcluded = (): void => {
@@ -129,12 +142,43 @@ class HttpListener implements Listener, ConnectionOwner {
     // Each worker takes its share: the kernel spreads connections over the listening sockets.
     const share =
       limits.connections === 0 ? Number.POSITIVE_INFINITY : Math.ceil(limits.connections / workers)
-    if (this.#connections.size >= share)
-      return refuseConnection(socket, 503, 'The gateway has no room for another connection.')
+    if (this.#open >= share)
+      return this.#refuseConnection(socket, 503, 'The gateway has no room for another connection.')
     if (limits.connectionsPerIp > 0 && fromIp > Math.ceil(limits.connectionsPerIp / workers))
-      return refuseConnection(socket, 429, 'Too many connections are open from this address.')
+      return this.#refuseConnection(socket, 429, 'Too many connections are open from this address.')
+    this.#count(socket, ip, fromIp)
+    if (this.#terminator === null) this.#connections.add(new ServerConnection(this, socket, null))
+    else this.#terminator.accept(socket)
+  }
+
+  #count(socket: Socket, ip: string, fromIp: number): void {
+    this.#open += 1
     this.#perIp.set(ip, fromIp)
-    this.#connections.add(new ServerConnection(this, socket))
+    socket.once('close', () => {
+      this.#open -= 1
+      const left = (this.#perIp.get(ip) ?? 1) - 1
+      if (left === 0) this.#perIp.delete(ip)
+      else this.#perIp.set(ip, left)
+    })
+  }
+
+  /** To a client that speaks TLS nothing can be said: a handshake is what there is no room for. */
+  #refuseConnection(socket: Socket, status: number, detail: string): void {
+    if (this.#terminator === null) refuseConnection(socket, status, detail)
+    else socket.destroy()
+  }
+
+  #createTerminator(name: string, config: NonNullable<ListenerConfig['tls']>): TlsTerminator {
+    return new TlsTerminator({
+      ...{ name, config },
+      onHandshake: (outcome) => this.#parts.handshakes(name, outcome),
+      onSecure: (socket, secured) => this.#onSecure(socket, secured),
+    })
+  }
+
+  #onSecure(socket: Socket, secured: Secured): void {
+    if (this.#draining) socket.destroy()
+    else this.#connections.add(new ServerConnection(this, socket, secured))
   }
 }
 

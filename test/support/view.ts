@@ -58,6 +58,7 @@ export function createView(over: Partial<TestView> = {}): TestView {
     scheme: 'http',
     clientIp: '203.0.113.7',
     peerTrusted: false,
+    clientCertificate: null,
     route: createRoute(),
     params: {},
     hostTenant: null,

@@ -1,6 +1,7 @@
 // One connection of a client, HTTP/1.1: requests in, one at a time. Worker thread; made by listener.ts.
 import type { Socket } from 'node:net'
 import type { RequestFault, RequestHead } from '../downstream.ts'
+import type { Secured } from '../tls/secured.ts'
 import type { Deadlines, Limited } from './deadlines.ts'
 import { RequestParser, type RequestSink } from './request-parser.ts'
 import { ServerStream } from './server-stream.ts'
@@ -40,6 +41,7 @@ const headLate: RequestFault = {
 export class ServerConnection implements RequestSink, Limited {
   deadlineMs: number
   readonly remoteAddress: string
+  readonly secured: Secured | null
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
   readonly #parser: RequestParser
@@ -59,7 +61,8 @@ export class ServerConnection implements RequestSink, Limited {
   /** The socket takes no more at present. */
   #stalled: Stall | null = null
 
-  constructor(owner: ConnectionOwner, socket: Socket) {
+  constructor(owner: ConnectionOwner, socket: Socket, secured: Secured | null) {
+    this.secured = secured
     this.#owner = owner
     this.#socket = socket
     this.remoteAddress = socket.remoteAddress ?? ''
@@ -84,7 +87,9 @@ export class ServerConnection implements RequestSink, Limited {
   }
 
   reset(): void {
-    this.#socket.resetAndDestroy()
+    // What ends without close_notify is told from what is whole (RFC 9112 section 9.8).
+    if (this.secured === null) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
   }
 
   // What the parser says.

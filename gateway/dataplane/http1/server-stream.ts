@@ -1,6 +1,7 @@
 // One request of an HTTP/1.1 connection and its answer. Worker thread; made by server-connection.ts, which reads for it.
 import type { Socket } from 'node:net'
 import type { BodyReader, Downstream, RequestFault, RequestHead } from '../downstream.ts'
+import type { Secured } from '../tls/secured.ts'
 import { toAnswerHead, toInterimHead } from './answer-head.ts'
 import type { ServerConnection } from './server-connection.ts'
 
@@ -55,6 +56,10 @@ export class ServerStream implements Downstream {
 
   get remoteAddress(): string {
     return this.#connection.remoteAddress
+  }
+
+  get secured(): Secured | null {
+    return this.#connection.secured
   }
 
   read(reader: BodyReader): void {

@@ -93,6 +93,7 @@ describe('answers on a socket', () => {
         },
       },
       socket,
+      null,
     )
   })
   let lastSocket: Socket

@@ -82,7 +82,13 @@ export function createExchange(request: FakeRequest = {}, runtime = createFakeRu
     keepAlive: true,
     fault: null,
   }
-  const down = { head, remoteAddress: '127.0.0.1', complete: true, answered: false } as unknown as Downstream
+  const down = {
+    head,
+    remoteAddress: '127.0.0.1',
+    secured: null,
+    complete: true,
+    answered: false,
+  } as unknown as Downstream
   return new Exchange({ down, isHandshake: false, localPort: '8000' }, runtime)
 }
 
