@@ -2,6 +2,7 @@
 // listeners (gateway/control/certificates.ts) and for upstreams (check/upstream-tls.ts).
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import type { CertificatePair } from '../gateway/contract/protocol.ts'
 
@@ -123,8 +124,9 @@ export function findCertificateWarnings(
 }
 
 function isFor(leaf: X509Certificate, host: string): boolean {
-  if (host.startsWith('[')) return leaf.checkIP(host.slice(1, -1)) !== undefined
+  const address = host.startsWith('[') ? host.slice(1, -1) : host
+  if (isIP(address) !== 0) return leaf.checkIP(address) !== undefined
   // A wildcard covers what any one label in its place would.
   const name = host.startsWith('*.') ? `any-label${host.slice(1)}` : host
-  return leaf.checkHost(name) !== undefined || leaf.checkIP(name) !== undefined
+  return leaf.checkHost(name) !== undefined
 }

@@ -8,6 +8,10 @@ import { build, buildGood, goodFiles, problemsOf } from './files.ts'
 // biome-ignore lint/suspicious/noExplicitAny: rows write wrong configs
 type Gateway = any
 const set = (over: object) => (gateway: Gateway) => Object.assign(gateway, over)
+const pairFor = (...hosts: string[]) => ({ hosts, certFile: 'a.crt', keyFile: 'a.key' })
+const setTls = (over: object) => (gateway: Gateway) => {
+  gateway.listeners[0].tls = { certificates: [pairFor('a.test')], ...over }
+}
 const hash = 'a'.repeat(64)
 
 const refused: [title: string, change: (gateway: Gateway) => void, pointer: string, sentence: string][] = [
@@ -18,12 +22,46 @@ const refused: [title: string, change: (gateway: Gateway) => void, pointer: stri
     'Unknown key "telemetry". Allowed keys: listeners, workers, admin,',
   ],
   [
-    'TLS, which comes later',
-    (g) => {
-      g.listeners[0].tls = {}
-    },
-    '/listeners/0/tls',
-    'Listener "public": Unknown key "tls". Allowed keys: name, host, port.',
+    'TLS without certificates',
+    setTls({ certificates: [] }),
+    '/listeners/0/tls/certificates',
+    'Listener "public": "certificates" must hold at least one entry.',
+  ],
+  [
+    'HTTP/2, which comes later',
+    setTls({ http2: true }),
+    '/listeners/0/tls/http2',
+    'HTTP/2 is not served yet; leave "http2" out or set it to false.',
+  ],
+  [
+    'an old version of TLS',
+    setTls({ minVersion: '1.1' }),
+    '/listeners/0/tls/minVersion',
+    'must be "1.2" or "1.3"; found "1.1"',
+  ],
+  [
+    'client certificates of nobody',
+    setTls({ clientAuth: 'require' }),
+    '/listeners/0/tls/clientCa',
+    'clientAuth "require" needs "clientCa"',
+  ],
+  [
+    'issuers of client certificates that nobody asks for',
+    setTls({ clientCa: 'ca.crt' }),
+    '/listeners/0/tls/clientAuth',
+    'set clientAuth to "request" or "require"',
+  ],
+  [
+    'two certificates for one host',
+    setTls({ certificates: [pairFor('a.test'), pairFor('A.test')] }),
+    '/listeners/0/tls/certificates/1/hosts/0',
+    'The certificates number 1 and 2 are both for "A.test".',
+  ],
+  [
+    'a certificate for a host that is none',
+    setTls({ certificates: [pairFor('a.*.test')] }),
+    '/listeners/0/tls/certificates/0/hosts/0',
+    '"a.*.test" is no host: "*" can only be the whole first label',
   ],
   ['no listener', set({ listeners: [] }), '/listeners', '"listeners" must hold at least one entry.'],
   [
@@ -222,7 +260,7 @@ test('defaults are filled in and paths are absolute, relative to the config dire
   files.gateway.log = { file: 'logs/a.log' }
   const { gateway } = buildGood(files, { configDir: '/etc/aegis' })
   assert.deepEqual(gateway, {
-    listeners: [{ name: 'public', host: '127.0.0.1', port: 8000 }],
+    listeners: [{ name: 'public', host: '127.0.0.1', port: 8000, tls: null }],
     workers: Math.min(64, availableParallelism()),
     admin: { host: '127.0.0.1', port: 3001, tokens: [] },
     trustedProxies: [],
