@@ -72,7 +72,7 @@ export async function createScene(
     },
   }
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    connections.add(new ServerConnection(owner, socket))
+    connections.add(new ServerConnection(owner, socket, null))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
