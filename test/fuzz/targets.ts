@@ -33,7 +33,8 @@ const requestBytes: Target = {
     const bytes = Buffer.from(input, 'latin1')
     const whole = parseRequests([bytes])
     const cut = parseRequests(toRandomPieces(bytes, random), { pausing: random.chance(0.5) })
-    assert.deepEqual([cut.requests, cut.fault?.status], [whole.requests, whole.fault?.status])
+    // Where two things are wrong, which of them is seen first may depend on the cuts.
+    assert.deepEqual([cut.requests, cut.fault === null], [whole.requests, whole.fault === null])
   },
 }
 
