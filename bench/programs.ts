@@ -32,6 +32,18 @@ export const programs: readonly Program[] = [
     check: 'command -v redis-server',
     debian: 'redis-server',
   },
+  {
+    name: 'ModSecurity in nginx',
+    usedFor: 'the WAF beside ours',
+    check: `test -e ${nginxModules}/ngx_http_modsecurity_module.so`,
+    debian: 'libnginx-mod-http-modsecurity',
+  },
+  {
+    name: 'OWASP Core Rule Set',
+    usedFor: 'the rules of both',
+    check: 'test -d /usr/share/modsecurity-crs/rules',
+    debian: 'modsecurity-crs',
+  },
   { name: 'HAProxy', usedFor: 'a peer', check: 'command -v haproxy', debian: 'haproxy' },
   { name: 'Caddy', usedFor: 'a peer', check: 'command -v caddy', debian: 'caddy' },
 ]

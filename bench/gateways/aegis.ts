@@ -31,6 +31,8 @@ interface Chain {
   /** What the routes ask for. */
   readonly route: object
   readonly headers: () => Readonly<Record<string, string>>
+  /** Whether it does what the others do. */
+  readonly check?: typeof checkChain
 }
 
 const thisTree = fileURLToPath(new URL('../..', import.meta.url))
@@ -69,7 +71,16 @@ export function aegisFullChain(options: AegisOptions = {}): Gateway {
   const route = { permission: { resource: 'items', action: '{method}' } }
   return toGateway(
     { name: 'aegis-full-chain', ...options },
-    { plugins: listPlugins(options), route, headers: chainHeaders },
+    { plugins: listPlugins(options), route, headers: chainHeaders, check: checkChain },
+  )
+}
+
+/** Only the WAF, with the Core Rule Set of Debian's package (AEGIS_CRS_DIR: another one). */
+export function aegisWaf(options: AegisOptions = {}): Gateway {
+  const plugins = [{ id: 'waf', plugin: 'waf', config: { rules: ['@crs'] } }]
+  return toGateway(
+    { name: 'aegis-waf', ...options },
+    { plugins, route: { auth: 'none' }, headers: () => ({}) },
   )
 }
 
@@ -93,7 +104,7 @@ function toGateway(options: AegisOptions & { readonly name: string }, chain: Cha
         },
         stdoutFile: join(directory, 'access.log'),
       })
-      if (chain.plugins.length > 0) await checkChain(origin, started)
+      await chain.check?.(origin, started)
       const stop = async () => {
         await started.stop()
         await redis?.stop()

@@ -11,6 +11,7 @@ import { sharedLimits } from './shared-limits.ts'
 import { smallGet } from './small-get.ts'
 import { download, upload } from './transfer.ts'
 import { twoWorkers } from './two-workers.ts'
+import { wafGet } from './waf.ts'
 import { websocket } from './websocket.ts'
 
 export const allScenarios: readonly Scenario[] = [
@@ -27,6 +28,7 @@ export const allScenarios: readonly Scenario[] = [
   sharedLimits,
   events,
   websocket,
+  wafGet,
   idle,
 ]
 /** What `--quick` runs within two minutes. */
