@@ -11,7 +11,7 @@ import { sharedLimits } from './shared-limits.ts'
 import { smallGet } from './small-get.ts'
 import { download, upload } from './transfer.ts'
 import { twoWorkers } from './two-workers.ts'
-import { wafGet } from './waf.ts'
+import { wafGet, wafJson } from './waf.ts'
 import { websocket } from './websocket.ts'
 
 export const allScenarios: readonly Scenario[] = [
@@ -29,6 +29,7 @@ export const allScenarios: readonly Scenario[] = [
   events,
   websocket,
   wafGet,
+  wafJson,
   idle,
 ]
 /** What `--quick` runs within two minutes. */
