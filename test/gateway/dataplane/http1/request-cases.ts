@@ -177,6 +177,7 @@ export const brokenBodies: readonly [string, string][] = [
   ['CR CR LF behind a chunk size', `${chunked}5\r\r\nhello\r\n0\r\n\r\n`],
   ['a chunk longer than its size', `${chunked}4\r\nhello\r\n0\r\n\r\n`],
   ['a chunk shorter than its size', `${chunked}6\r\nhello\r\n0\r\n\r\n`],
+  ['another byte and LF behind a chunk', `${chunked}5\r\nhellox\n0\r\n\r\n`],
   ['bare LF behind a chunk', `${chunked}5\r\nhello\n0\r\n\r\n`],
   ['bare CR behind a chunk', `${chunked}5\r\nhello\r0\r\n\r\n`],
   ['no line end behind a chunk', `${chunked}5\r\nhello0\r\n\r\n`],
