@@ -127,7 +127,7 @@ export function buildSnapshot(files: ConfigFiles, context: BuildContext): BuildR
   for (const problem of context.known ?? []) problems.add(problem)
   for (const problem of context.modules?.problems ?? []) problems.add(problem)
   const checked = checkAll(files, context, problems, (message) => warnings.push(message))
-  const looked = [...checked.pluginFiles.looked]
+  const looked = [...checked.pluginFiles.looked, ...checked.upstreamTls.looked]
   if (problems.count > 0) {
     return { ok: false, problems: problems.list().map((one) => anchored(one, files)), looked }
   }
@@ -141,7 +141,7 @@ export function buildSnapshot(files: ConfigFiles, context: BuildContext): BuildR
       tenancy: toTenancyConfig(routes.tenancy),
       tenants: routes.tenants.map(toTenant),
       plans: routes.plans,
-      upstreams: toUpstreams(routes.upstreams),
+      upstreams: toUpstreams(routes.upstreams, checked.upstreamTls),
       routes: routes.routes.map(toRouteConfig),
       plugins: plugins.plugins.map((entry, index) => {
         const recorded = checked.pluginFiles.recorded.get(`/plugins/${index}`)

@@ -16,6 +16,7 @@ import type {
   Tenant,
   UpstreamConfig,
 } from '../gateway/contract/snapshot.ts'
+import type { UpstreamTlsFiles } from './check/upstream-tls.ts'
 import { parseOrigin } from './check/upstreams.ts'
 import type { GatewayFile } from './schema/gateway.ts'
 import type { PluginsFile } from './schema/plugins.ts'
@@ -141,16 +142,20 @@ export function toTenant(tenant: RoutesFile['tenants'][number]): Tenant {
   return { ...tenant, hosts: tenant.hosts.map(lower) }
 }
 
-export function toUpstreams(file: RoutesFile['upstreams']): Record<string, UpstreamConfig> {
+export function toUpstreams(
+  file: RoutesFile['upstreams'],
+  tlsFiles: UpstreamTlsFiles,
+): Record<string, UpstreamConfig> {
   const upstreams: Record<string, UpstreamConfig> = {}
   for (const [name, upstream] of Object.entries(file)) {
     const { active, passive } = upstream.health
-    const { targets = [], consul: _consul, dns: _dns, ...others } = upstream
+    const { targets = [], consul: _consul, dns: _dns, tls: _tls, ...others } = upstream
     upstreams[name] = {
       ...others,
       name,
       targets: targets.map(({ url, weight }) => ({ url: toOrigin(url), weight })),
       discovery: toDiscovery(upstream),
+      tls: tlsFiles.read.get(name) ?? null,
       health: { active: active ?? null, passive: passive ?? null },
       hedge: upstream.hedge ?? null,
     }

@@ -18,6 +18,7 @@ import { type PluginFiles, readPluginEntries } from './plugin-entries.ts'
 import { checkPlugins, type KnownNames } from './plugins.ts'
 import { checkRoutes } from './routes.ts'
 import { checkTenants } from './tenants.ts'
+import { readUpstreamTls, type UpstreamTlsFiles } from './upstream-tls.ts'
 import { checkUpstreams } from './upstreams.ts'
 
 /** Only to be used when the problem list stayed empty. */
@@ -26,6 +27,7 @@ export interface CheckedFiles {
   readonly routes: RoutesFile
   readonly plugins: PluginsFile
   readonly pluginFiles: PluginFiles
+  readonly upstreamTls: UpstreamTlsFiles
 }
 
 export function checkAll(
@@ -47,6 +49,7 @@ export function checkAll(
   const routesCheck = { ...routes, file: checked.routes, warn }
   checkTenants(routesCheck)
   checkUpstreams(routesCheck, namesConsul({ file: checked.gateway, places: gateway.places }))
+  const upstreamTls = readUpstreamTls(routesCheck, context.configDir)
   checkTenantNames(routesCheck)
   checkRoutes(routesCheck)
   const {
@@ -68,7 +71,7 @@ export function checkAll(
       report: routes.report,
     })
   }
-  return { ...checked, pluginFiles }
+  return { ...checked, pluginFiles, upstreamTls }
 }
 
 function hostFacts({ value, places }: Inspected): HostFacts | null {

@@ -134,6 +134,31 @@ const timeouts = Type.Object(
   { ...closed, default: {}, description: 'How long the upstream may take.' },
 )
 
+const pemFile = (description: string) =>
+  Type.Optional(
+    Type.String({ minLength: 1, description: `${description} Relative to the config directory.` }),
+  )
+
+const tls = Type.Object(
+  {
+    caFile: pemFile("Certificates (PEM) that are trusted instead of the system's."),
+    certFile: pemFile('Certificate (PEM) that the upstream is shown.'),
+    keyFile: pemFile('Private key (PEM) of certFile, not encrypted.'),
+    serverName: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Name that is asked for and that the certificate must be for; left out, that of the target.',
+      }),
+    ),
+    verify: Type.Boolean({
+      default: true,
+      description: 'false: any certificate is taken, from whoever answers. Not for production.',
+    }),
+  },
+  { ...closed, description: 'TLS to targets with https. Changed files are live within a second.' },
+)
+
 const upstream = Type.Object(
   {
     targets: Type.Optional(
@@ -176,6 +201,7 @@ const upstream = Type.Object(
       description:
         'How requests go up: http1, a strict HTTP/1.1 client of our own, or undici. TLS always goes by undici (docs/decisions/http1.md).',
     }),
+    tls: Type.Optional(tls),
     preserveHost: Type.Boolean({
       default: false,
       description: "true: the client's Host is sent up; false: the target's.",

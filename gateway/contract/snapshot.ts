@@ -277,6 +277,20 @@ export interface UpstreamConfig {
   readonly transport: 'undici' | 'http1'
   /** True: the client's Host goes up; false: the target's. */
   readonly preserveHost: boolean
+  /** For targets with https; null: the system's certificates, and verification. */
+  readonly tls: UpstreamTls | null
+}
+
+/** PEM. */
+export interface UpstreamTls {
+  /** Who is trusted instead of the system's; null: those. */
+  readonly ca: string | null
+  /** What the upstream is shown; both or none. */
+  readonly cert: string | null
+  readonly key: string | null
+  /** The name that is asked for and verified; null: the host of the target. */
+  readonly serverName: string | null
+  readonly verify: boolean
 }
 
 export type AuthMode = 'required' | 'optional' | 'none'

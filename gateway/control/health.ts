@@ -3,7 +3,8 @@
 import { Agent, request } from 'undici'
 import type { Clock, Logger } from '../contract/ports.ts'
 import type { Feed, Report, TargetHealth } from '../contract/protocol.ts'
-import type { UpstreamConfig } from '../contract/snapshot.ts'
+import type { UpstreamConfig, UpstreamTls } from '../contract/snapshot.ts'
+import { toTlsConnect } from '../contract/upstream-tls.ts'
 
 export interface HealthCheckerPorts {
   readonly clock: Clock
@@ -30,6 +31,7 @@ interface Watched {
   readonly target: string
   /** What goes into Host where that is not the target's own; undici takes it for the name in the certificate too. */
   host: string | null
+  tls: UpstreamTls | null
   active: ActiveConfig | null
   healthy: boolean
   ejectedUntilMs: number
@@ -53,6 +55,8 @@ class Checker implements HealthChecker {
   readonly #random: () => number
   // A new connection for each check: a target that has stopped accepting them is not well.
   readonly #agent = new Agent({ pipelining: 0 })
+  /** Of upstreams with TLS settings of their own, by those. */
+  readonly #agents = new Map<string, Agent>()
   #watched = new Map<string, Watched>()
 
   constructor(ports: HealthCheckerPorts) {
@@ -67,12 +71,14 @@ class Checker implements HealthChecker {
         const key = toKey(config.name, url)
         const one = this.#watched.get(key) ?? createWatched(config.name, url)
         one.host = host
+        one.tls = config.tls
         next.set(key, one)
         this.#configure(one, config)
       }
     }
     for (const [key, one] of this.#watched) if (!next.has(key)) end(one)
     this.#watched = next
+    this.#dropAgents()
     // Always: a worker that compiled this config while a feed was on its way may have missed it.
     this.#publish()
   }
@@ -99,7 +105,8 @@ class Checker implements HealthChecker {
   async stop(): Promise<void> {
     for (const one of this.#watched.values()) end(one)
     this.#watched = new Map()
-    await this.#agent.destroy()
+    await Promise.all([this.#agent, ...this.#agents.values()].map((agent) => agent.destroy()))
+    this.#agents.clear()
   }
 
   #configure(one: Watched, config: UpstreamConfig): void {
@@ -131,12 +138,32 @@ class Checker implements HealthChecker {
       stopTimer()
       aborter.abort()
     }
-    void probe(this.#agent, one, active.path, aborter.signal).then((failure) => {
+    void probe(this.#agentFor(one.tls), one, active.path, aborter.signal).then((failure) => {
       if (!wanted) return
       stopTimer()
       this.#schedule(one, active, active.intervalMs)
       this.#judge(one, active, failure)
     })
+  }
+
+  #agentFor(tls: UpstreamTls | null): Agent {
+    if (tls === null) return this.#agent
+    const key = JSON.stringify(tls)
+    const known = this.#agents.get(key)
+    if (known !== undefined) return known
+    const agent = new Agent({ pipelining: 0, connect: toTlsConnect(tls) })
+    this.#agents.set(key, agent)
+    return agent
+  }
+
+  /** Ends those of settings that no upstream has any more. */
+  #dropAgents(): void {
+    const used = new Set([...this.#watched.values()].map(({ tls }) => JSON.stringify(tls)))
+    for (const [key, agent] of this.#agents) {
+      if (used.has(key)) continue
+      this.#agents.delete(key)
+      void agent.close()
+    }
   }
 
   #judge(one: Watched, active: ActiveConfig, failure: string | null): void {
@@ -188,6 +215,7 @@ function createWatched(upstream: string, target: string): Watched {
     upstream,
     target,
     host: null,
+    tls: null,
     active: null,
     // Believed until shown otherwise: traffic need not wait for the first round of checks.
     healthy: true,

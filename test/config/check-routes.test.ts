@@ -286,6 +286,7 @@ test('a snapshot has its defaults, absent options as null, and names in lower ca
       timeouts: { connectMs: 2000, headersMs: 30_000, bodyIdleMs: 60_000 },
       transport: 'http1',
       preserveHost: false,
+      tls: null,
     },
   })
 })

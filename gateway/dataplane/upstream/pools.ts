@@ -2,8 +2,10 @@
 // reload never touches a socket it need not. Worker thread; used by clusters.ts.
 import { type Dispatcher, Pool } from 'undici'
 import type { UpstreamConfig } from '../../contract/snapshot.ts'
+import { toTlsConnect } from '../../contract/upstream-tls.ts'
 import { Http1Client } from '../http1/client.ts'
 import { Deadlines } from '../http1/deadlines.ts'
+import { createPinnedConnector, withOneName } from './pinned-name.ts'
 import type { Transport } from './transport.ts'
 import { createUndiciTransport } from './undici-transport.ts'
 
@@ -44,8 +46,14 @@ export function createPools(): Pools {
   const shared: Shared = { deadlines: new Deadlines(), readBuffer: Buffer.allocUnsafeSlow(readBytes) }
   return {
     lease(origin, config) {
-      const { timeouts, breaker, transport } = config
-      const key = JSON.stringify([origin, timeouts, breaker.maxConnections, transport])
+      const { timeouts, breaker, transport, preserveHost, tls } = config
+      const key = JSON.stringify([
+        origin,
+        timeouts,
+        breaker.maxConnections,
+        transport,
+        ...secrecyOf(origin, preserveHost, tls),
+      ])
       let held = open.get(key)
       if (held === undefined) {
         held = { pool: createPool(origin, config, shared), leases: 0 }
@@ -87,16 +95,28 @@ function createHttp1Client(origin: string, { breaker, timeouts }: UpstreamConfig
   })
 }
 
-function createUndiciPool(origin: string, { timeouts, breaker }: UpstreamConfig): Pool {
-  return new Pool(origin, {
+/** What tells pools with TLS apart; nothing for plain ones. */
+function secrecyOf(origin: string, preserveHost: boolean, tls: UpstreamConfig['tls']): unknown[] {
+  return origin.startsWith('https://') ? [preserveHost, tls] : []
+}
+
+function createUndiciPool(origin: string, config: UpstreamConfig): Dispatcher {
+  const { timeouts, breaker, tls, preserveHost } = config
+  const connect = { timeout: timeouts.connectMs, ...toTlsConnect(tls) }
+  const options = {
     connections: breaker.maxConnections,
     // One request at a time on a connection: a slow answer never holds up another tenant's.
     pipelining: 1,
-    connect: { timeout: timeouts.connectMs },
     headersTimeout: timeouts.headersMs,
     bodyTimeout: timeouts.bodyIdleMs,
     keepAliveTimeout: keepAliveMs,
     maxHeaderSize: responseHeaderBytes,
     maxResponseSize: -1,
-  })
+  }
+  // Else Host is the target's own, and so is the name that undici takes from it.
+  const pinned = origin.startsWith('https://') && (preserveHost || tls?.serverName)
+  if (!pinned) return new Pool(origin, { ...options, connect })
+  const name = tls?.serverName ?? ''
+  const pool = new Pool(origin, { ...options, connect: createPinnedConnector(connect, name) })
+  return withOneName(pool, name || new URL(origin).hostname)
 }

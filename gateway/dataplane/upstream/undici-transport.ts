@@ -1,10 +1,10 @@
 // Requests through an undici pool: for targets with TLS, and by `"transport": "undici"`. Worker thread; made by pools.ts.
 import { type Duplex, Readable } from 'node:stream'
-import type { Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
 import { addField, type Fields } from '../http1/fields.ts'
 import type { BodySource, Transport, UpstreamHandler, UpstreamRequest, UpstreamStream } from './transport.ts'
 
-export function createUndiciTransport(pool: Pool): Transport {
+export function createUndiciTransport(pool: Dispatcher): Transport {
   return {
     dispatch: (request, handler) => pool.dispatch(toDispatch(request), toDispatchHandler(handler)),
     close: () => pool.close(),

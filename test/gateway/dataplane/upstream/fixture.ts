@@ -26,6 +26,7 @@ export function createUpstream(
     timeouts: { connectMs: 1000, headersMs: 1000, bodyIdleMs: 1000 },
     transport: 'http1',
     preserveHost: false,
+    tls: null,
     ...over,
   }
 }
