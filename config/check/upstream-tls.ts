@@ -50,7 +50,8 @@ function withPaths(tls: Tls, configDir: string): Tls {
   return { ...tls, ...paths }
 }
 
-function readOne({ caFile, certFile, keyFile, serverName = null, verify }: Tls, say: Say): UpstreamTls {
+function readOne({ caFile, certFile, keyFile, verify, ...tls }: Tls, say: Say): UpstreamTls {
+  const serverName = tls.serverName ?? null
   checkName(serverName, say)
   const trusted = caFile === undefined ? null : readCertificates(caFile)
   if (trusted !== null && 'problem' in trusted) say('caFile', trusted.problem)
