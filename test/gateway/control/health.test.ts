@@ -58,6 +58,7 @@ function createUpstream(
     name,
     targets: urls.map((url) => ({ url, weight: 1 })),
     health: { active, passive, ...health },
+    tls: null,
   }
   // Nothing else of an upstream's config is read by the checker.
   return { [name]: config as unknown as UpstreamConfig }
