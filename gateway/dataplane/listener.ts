@@ -6,6 +6,7 @@ import type { GatewayConfig, ListenerConfig } from '../contract/snapshot.ts'
 import type { RequestFault } from './downstream.ts'
 import { Exchange } from './exchange.ts'
 import { Deadlines } from './http1/deadlines.ts'
+import { Pages } from './http1/pages.ts'
 import { type ConnectionLimits, type ConnectionOwner, ServerConnection } from './http1/server-connection.ts'
 import type { Served, ServerStream } from './http1/server-stream.ts'
 import { conclude, serve } from './pipeline.ts'
@@ -45,6 +46,7 @@ class HttpListener implements Listener, ConnectionOwner {
   readonly name: string
   readonly limits: ConnectionLimits
   readonly deadlines = new Deadlines()
+  readonly pages = new Pages()
   readonly #parts: ListenerParts
   readonly #server: Server
   readonly #connections = new Set<ServerConnection>()

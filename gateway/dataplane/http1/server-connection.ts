@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { RequestFault, RequestHead } from '../downstream.ts'
 import type { Secured } from '../tls/secured.ts'
 import type { Deadlines, Limited } from './deadlines.ts'
+import type { Pages } from './pages.ts'
 import { RequestParser, type RequestSink } from './request-parser.ts'
 import { ServerStream } from './server-stream.ts'
 
@@ -21,6 +22,7 @@ export interface ConnectionLimits {
 export interface ConnectionOwner {
   readonly limits: ConnectionLimits
   readonly deadlines: Deadlines
+  readonly pages: Pages
   /** True: the answer that is due is the last. */
   draining(): boolean
   /** Sets `stream.served`. */
@@ -159,10 +161,10 @@ export class ServerConnection implements RequestSink, Limited {
   writeParts(before: string, bytes: Buffer, after: string): boolean {
     const socket = this.#socket
     if (socket.destroyed) return true
-    if (before === '' && after === '') return this.#track(socket.write(Buffer.from(bytes)))
+    if (before === '' && after === '') return this.#track(this.#owner.pages.write(socket, bytes))
     socket.cork()
     if (before !== '') socket.write(before, 'latin1')
-    socket.write(Buffer.from(bytes))
+    this.#owner.pages.write(socket, bytes)
     if (after !== '') socket.write(after, 'latin1')
     socket.uncork()
     return this.#track(!socket.writableNeedDrain)

@@ -6,6 +6,7 @@ import type { Plugin } from '../../../gateway/contract/plugin.ts'
 import { answer, deny, type Reply } from '../../../gateway/contract/reply.ts'
 import { Exchange } from '../../../gateway/dataplane/exchange.ts'
 import { Deadlines } from '../../../gateway/dataplane/http1/deadlines.ts'
+import { Pages } from '../../../gateway/dataplane/http1/pages.ts'
 import { ServerConnection } from '../../../gateway/dataplane/http1/server-connection.ts'
 import { pickType, renderProblem } from '../../../gateway/dataplane/problem.ts'
 import {
@@ -85,6 +86,7 @@ describe('answers on a socket', () => {
       {
         limits,
         deadlines,
+        pages: new Pages(),
         draining: () => false,
         onClosed() {},
         onRequest(stream) {

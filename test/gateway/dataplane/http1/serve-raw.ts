@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { RequestFault } from '../../../../gateway/dataplane/downstream.ts'
 import { Deadlines } from '../../../../gateway/dataplane/http1/deadlines.ts'
+import { Pages } from '../../../../gateway/dataplane/http1/pages.ts'
 import {
   type ConnectionLimits,
   ServerConnection,
@@ -56,6 +57,7 @@ export async function createScene(
   const owner = {
     limits: { ...defaults, ...limits },
     deadlines,
+    pages: new Pages(),
     draining: () => scene.draining,
     onClosed: (connection: ServerConnection) => void connections.delete(connection),
     onRequest(stream: ServerStream) {
