@@ -25,9 +25,12 @@ export function readUpstreamTls(
   const read = new Map<string, UpstreamTls>()
   const looked: string[] = []
   if (!places.isSound('/upstreams')) return { read, looked }
-  for (const [name, { tls, targets = [] }] of Object.entries(file.upstreams)) {
+  for (const [name, upstream] of Object.entries(file.upstreams)) {
     const pointer = `/upstreams/${escapeStep(name)}`
-    if (!places.isSound(pointer) || tls === undefined) continue
+    // What is not sound has been reported, and may be anything, null too.
+    if (!places.isSound(pointer)) continue
+    const { tls, targets = [] } = upstream
+    if (tls === undefined) continue
     const say: Say = (key, message) => report(`${pointer}/tls/${key}`, `Upstream ${quote(name)}: ${message}`)
     const absolute = withPaths(tls, configDir)
     looked.push(
