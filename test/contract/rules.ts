@@ -109,13 +109,13 @@ export const rules: readonly Rule[] = [
   {
     name: 'opens no timer, socket or file when created, and leaves none when closed',
     async check(subject) {
-      const before = process.getActiveResourcesInfo().sort()
+      const before = openResources()
       const { plugin } = createInstance(subject)
-      assert.deepEqual(process.getActiveResourcesInfo().sort(), before, 'after create')
+      assert.deepEqual(openResources(), before, 'after create')
       await plugin.start?.()
       for (const view of createViews()) await callAll(plugin, view)
       await plugin.close?.()
-      assert.deepEqual(process.getActiveResourcesInfo().sort(), before, 'after close')
+      assert.deepEqual(openResources(), before, 'after close')
     },
     caught: brokenBy.leavesTimer,
   },
@@ -226,6 +226,14 @@ async function answersOf(plugin: Plugin, views: readonly TestView[]): Promise<un
     answers.push([verdicts, view.status, view.tenant, view.identity, names])
   }
   return answers
+}
+
+/** What is open, but for writes under way: the test runner's own report goes out on a pipe meanwhile. */
+function openResources(): string[] {
+  return process
+    .getActiveResourcesInfo()
+    .filter((kind) => !/Write(Wrap|Req)$/.test(kind))
+    .sort()
 }
 
 function checkVerdict(verdict: unknown): void {
