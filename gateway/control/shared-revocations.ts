@@ -35,11 +35,15 @@ export interface SharedRevocationsOptions {
 }
 
 export const revocationTopic = 'revocation'
+/** Redis has learnt of some that it did not know: whoever compared before that does so again. */
+export const mergedTopic = 'revocations-merged'
 
 export function createSharedRevocations(options: SharedRevocationsOptions): SharedRevocations {
   const { local, hash, news, clock, log, limit, onChange } = options
   let due = true
   let syncing = false
+  /** Others may have compared before Redis had what this gateway brought. */
+  let untold = false
 
   const isOver = ({ expiresAt }: Revocation): boolean => expiresAt * 1_000 <= clock.wallMs()
 
@@ -77,7 +81,10 @@ export function createSharedRevocations(options: SharedRevocationsOptions): Shar
     const remote = new Map((await hash.readAll()).map((entry) => [subjectOf(entry), entry]))
     const mine = local.list()
     const unsaid = mine.filter((entry) => isNewTo(remote.get(subjectOf(entry)), entry))
+    untold ||= unsaid.length > 0
     for (const entry of await hash.merge(unsaid)) remote.set(subjectOf(entry), entry)
+    if (untold) await news.tell(mergedTopic, null)
+    untold = false
     await hash.drop([...remote.values()].filter(isOver))
     const next = [...remote.values()].filter((entry) => entry.lifted !== true && !isOver(entry))
     if (isSame(next, mine)) return

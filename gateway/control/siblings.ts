@@ -6,7 +6,7 @@ import type { StoreStatus } from '../contract/protocol.ts'
 import type { RedisConfig } from '../contract/snapshot.ts'
 import type { SharedRevocation } from '../shared-state/redis/revocation-hash.ts'
 import type { RevocationStore } from './revocations.ts'
-import { createSharedRevocations, revocationTopic } from './shared-revocations.ts'
+import { createSharedRevocations, mergedTopic, revocationTopic } from './shared-revocations.ts'
 
 export interface Purge {
   readonly plugin: string
@@ -52,6 +52,7 @@ async function openShared(config: RedisConfig, options: SiblingsOptions): Promis
     onMessage(topic, message) {
       if (topic === purgeTopic) options.onPurge(message as Purge)
       else if (topic === revocationTopic) revocations.hear(message as SharedRevocation)
+      else if (topic === mergedTopic) revocations.resync()
     },
     onMissed() {
       revocations.resync()

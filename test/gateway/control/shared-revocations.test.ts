@@ -21,6 +21,8 @@ interface Gateway extends Siblings {
 
 let dir: string
 let redis: RedisServer
+/** Servers of single tests, so that one that fails leaves none behind. */
+const servers: RedisServer[] = []
 const open: Gateway[] = []
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'aegis-revocations-'))
@@ -28,8 +30,10 @@ before(async () => {
 })
 after(async () => {
   for (const gateway of open) gateway.close()
-  await redis?.stop()
-  await rm(dir, { recursive: true, force: true })
+  // What is still being written would come back behind the removal.
+  await Promise.all(open.map(({ revocations }) => revocations.stop()))
+  await Promise.all([redis, ...servers].map((server) => server?.stop()))
+  await rm(dir, { recursive: true, force: true, maxRetries: 5 })
 })
 
 let names = 0
@@ -95,6 +99,7 @@ describe('revocations that gateways share', () => {
 
   test('that are made while Redis is away count here at once, and elsewhere when it is back', async () => {
     const own = await startRedis()
+    servers.push(own)
     const [one, two] = [await start('c:', own), await start('c:', own)]
     await one.revocations.add(entry('before'))
     await waitUntil(() => two.subjects().length === 1)
@@ -103,13 +108,14 @@ describe('revocations that gateways share', () => {
     assert.deepEqual(one.subjects(), ['before', 'meanwhile'])
     assert.deepEqual(two.subjects(), ['before'], 'what is known stays')
     const again = await startRedis({ port: own.port })
+    servers.push(again)
     await waitUntil(() => two.subjects().length === 2)
     assert.deepEqual(one.subjects(), ['before', 'meanwhile'], 'an empty Redis makes nothing valid again')
-    await Promise.all([again.stop(), own.stop()])
   })
 
   test('cannot be lifted while Redis is away', async () => {
     const own = await startRedis()
+    servers.push(own)
     const one = await start('d:', own)
     const { id } = await one.revocations.add(entry('ada'))
     await own.kill()
