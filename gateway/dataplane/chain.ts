@@ -111,18 +111,8 @@ export function runRequestHooks(ex: Exchange, chain: Chain, from = 0): Verdict |
 }
 
 /** Runs onRequestBody of every entered plugin, in chain order. */
-export async function runBodyHooks(ex: Exchange): Promise<Verdict> {
-  for (const instance of ex.entered) {
-    try {
-      const pending = instance.plugin.onRequestBody?.(asBodyView(ex))
-      const verdict = isThenable(pending) ? await guard(ex, instance, pending) : pending
-      if (verdict !== undefined && verdict !== null) return verdict
-    } catch (error) {
-      const verdict = failHook(ex, instance, error)
-      if (verdict !== undefined) return verdict
-    }
-  }
-  return undefined
+export function runBodyHooks(ex: Exchange): Promise<Verdict> {
+  return askInTurn(ex, ex.entered, ({ plugin }) => plugin.onRequestBody?.(asBodyView(ex)))
 }
 
 /** Runs onResponse in reverse over the entered plugins. A plugin that throws here is skipped: the response goes out. */
@@ -145,10 +135,21 @@ export function runResponseHooks(ex: Exchange, from = ex.entered.length - 1): vo
 }
 
 /** Runs onResponseBody in reverse over the entered plugins, on an upstream's answer that is held back. */
-export async function runResponseBodyHooks(ex: Exchange): Promise<Verdict> {
-  for (const instance of ex.entered.toReversed()) {
+export function runResponseBodyHooks(ex: Exchange): Promise<Verdict> {
+  return askInTurn(ex, ex.entered.toReversed(), ({ plugin }) =>
+    plugin.onResponseBody?.(asResponseBodyView(ex)),
+  )
+}
+
+/** One after the other, until one does not say "go on". */
+async function askInTurn(
+  ex: Exchange,
+  instances: readonly Instance[],
+  hook: (instance: Instance) => Verdict | Promise<Verdict>,
+): Promise<Verdict> {
+  for (const instance of instances) {
     try {
-      const pending = instance.plugin.onResponseBody?.(asResponseBodyView(ex))
+      const pending = hook(instance)
       const verdict = isThenable(pending) ? await guard(ex, instance, pending) : pending
       if (verdict !== undefined && verdict !== null) return verdict
     } catch (error) {

@@ -36,11 +36,6 @@ export class RequestParser extends MessageParser {
     this.state = State.head
   }
 
-  /** All of the last request was read, and nothing of another one. */
-  get betweenRequests(): boolean {
-    return this.state === State.head && !this.inHead
-  }
-
   /** Nothing behind what was read so far is a request. */
   stop(): void {
     this.#ended = true
