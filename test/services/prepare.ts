@@ -21,7 +21,7 @@ function install(packages: readonly string[]): boolean {
 /** All programs that are missing: packages together, each other one by its own means. */
 function get(missing: readonly Program[]): boolean {
   const packaged = missing.filter((program) => program.fetch === undefined)
-  const installed = packaged.length === 0 || install(packaged.map((program) => program.debian))
+  const installed = packaged.length === 0 || install(packaged.flatMap((program) => program.debian))
   const fetched = missing.map((program) => program.fetch?.() ?? true)
   return installed && fetched.every(Boolean)
 }
@@ -30,7 +30,7 @@ function explain(missing: readonly Program[]): string {
   const lines = missing.map(
     ({ name, usedFor, advice }) => `  - ${name} (${usedFor})${advice === undefined ? '' : `. ${advice}`}`,
   )
-  const packages = missing.filter(({ fetch }) => fetch === undefined).map(({ debian }) => debian)
+  const packages = missing.filter(({ fetch }) => fetch === undefined).flatMap(({ debian }) => debian)
   return [
     'The tests need these programs, and they could not be installed from here:',
     ...lines,
@@ -43,7 +43,7 @@ function explain(missing: readonly Program[]): string {
 
 const missing = programs.filter((program) => !isThere(program))
 if (missing.length > 0) {
-  const packages = missing.flatMap((program) => program.debian.split(' '))
+  const packages = missing.flatMap((program) => program.debian)
   const mayInstall = process.getuid?.() === 0 && succeeds('sh', ['-c', 'command -v apt-get'])
   if (mayInstall) console.log(`Installing for the tests: ${packages.join(', ')}`)
   const installed = mayInstall && get(missing)
