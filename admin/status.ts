@@ -13,6 +13,12 @@ const statusSchema = Type.Unsafe<object>({
     version: { type: 'integer', description: 'Config version that all workers run.' },
     startedAt: { type: 'string', format: 'date-time' },
     uptimeSeconds: { type: 'number' },
+    handles: {
+      type: 'object',
+      additionalProperties: { type: 'integer' },
+      description:
+        'Open sockets, running timers and other handles of the main thread; each worker has its own.',
+    },
     workers: { type: 'array', items: { type: 'object', additionalProperties: true } },
     listeners: { type: 'array', items: { type: 'object', additionalProperties: true } },
     config: {

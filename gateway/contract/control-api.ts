@@ -1,5 +1,6 @@
 // The one port between the admin API and the control plane. Main thread. Implemented by gateway/control/control-api.ts.
 import type { ConfigProblem } from './errors.ts'
+import type { HandleCounts } from './handles.ts'
 import type { Revocation, StoreStatus, TargetHealth, WorkerStatus } from './protocol.ts'
 import type { AdminConfig } from './snapshot.ts'
 
@@ -89,6 +90,8 @@ export interface GatewayStatus {
   readonly version: number
   readonly startedAt: string
   readonly uptimeSeconds: number
+  /** Of the main thread. */
+  readonly handles: HandleCounts
   readonly workers: readonly WorkerStatus[]
   readonly listeners: readonly { readonly name: string; readonly host: string; readonly port: number }[]
   readonly config: {

@@ -1,4 +1,5 @@
 // What the main thread and its workers say to each other (structured clone over the worker's message port).
+import type { HandleCounts } from './handles.ts'
 import type { LogConfig, PluginEntry, RedisConfig, Snapshot, TargetConfig } from './snapshot.ts'
 
 /** Given to a worker when it is spawned. */
@@ -138,6 +139,9 @@ export interface WorkerStatus {
   readonly connections: number
   readonly inFlight: number
   readonly heapUsedBytes: number
+  /** Outside of V8's heap: buffers. */
+  readonly externalBytes: number
+  readonly handles: HandleCounts
   readonly eventLoopLagMs: number
   /** Of this worker's own connection; null while no Redis is configured. */
   readonly redis: StoreStatus | null

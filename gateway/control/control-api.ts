@@ -8,6 +8,7 @@ import type {
   GatewayStatus,
 } from '../contract/control-api.ts'
 import { GatewayError } from '../contract/errors.ts'
+import { countHandles } from '../contract/handles.ts'
 import type { MetricsDump } from '../contract/metrics-dump.ts'
 import type { StoreStatus, WorkerStatus } from '../contract/protocol.ts'
 import type { AdminConfig } from '../contract/snapshot.ts'
@@ -141,6 +142,7 @@ async function readStatus(parts: ControlParts, startedAt: Date): Promise<Gateway
     version: parts.live.version(),
     startedAt: startedAt.toISOString(),
     uptimeSeconds: Math.round(process.uptime()),
+    handles: countHandles(),
     workers: workers.sort((a, b) => a.index - b.index),
     listeners: parts.listeners(),
     config: { source: parts.configSource, ...parts.live.state() },

@@ -1,5 +1,6 @@
 // How a worker is doing, for /metrics and /admin/status. Worker thread; made by worker.ts.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { countHandles } from '../contract/handles.ts'
 import type { MetricsPort } from '../contract/ports.ts'
 import type { StoreStatus, WorkerStatus } from '../contract/protocol.ts'
 
@@ -23,23 +24,35 @@ export function createVitals(index: number, metrics: MetricsPort, read: () => Vi
   const connections = metrics.gauge('aegis_connections', 'Open downstream connections.', [])
   const inFlight = metrics.gauge('aegis_worker_in_flight_requests', 'Requests and tunnels under way.', [])
   const heap = metrics.gauge('aegis_worker_heap_used_bytes', 'Used bytes of the V8 heap of the worker.', [])
+  const external = metrics.gauge(
+    'aegis_worker_external_memory_bytes',
+    'Memory of the worker outside of its V8 heap: buffers.',
+    [],
+  )
   const lag = metrics.gauge(
     'aegis_worker_event_loop_lag_seconds',
     'Mean delay of the event loop since the last scrape.',
     [],
   )
   return {
-    status: () => ({
-      index,
-      ...read(),
-      heapUsedBytes: process.memoryUsage().heapUsed,
-      eventLoopLagMs: meanMs(delay.mean),
-    }),
+    status() {
+      const memory = process.memoryUsage()
+      return {
+        index,
+        ...read(),
+        heapUsedBytes: memory.heapUsed,
+        externalBytes: memory.external,
+        handles: countHandles(),
+        eventLoopLagMs: meanMs(delay.mean),
+      }
+    },
     publish() {
       const signs = read()
       connections.labels().set(signs.connections)
       inFlight.labels().set(signs.inFlight)
-      heap.labels().set(process.memoryUsage().heapUsed)
+      const memory = process.memoryUsage()
+      heap.labels().set(memory.heapUsed)
+      external.labels().set(memory.external)
       lag.labels().set(meanMs(delay.mean) / 1_000)
       delay.reset()
     },

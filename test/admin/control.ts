@@ -237,6 +237,7 @@ export function createTestControl(
     status: async () => ({
       version: live().number,
       startedAt: at(0),
+      handles: { socket: 0, timer: 0, other: 0 },
       uptimeSeconds: 1,
       workers: [],
       listeners: [],
