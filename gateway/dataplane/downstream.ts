@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import type { Fields } from './http1/fields.ts'
 import type { Secured } from './tls/secured.ts'
+import type { Trailers } from './trailers.ts'
 
 export interface RequestHead {
   /** '' where the head could not be read. */
@@ -34,7 +35,8 @@ export interface RequestFault {
 /** Takes a request body. The bytes are the reader's to keep. */
 export interface BodyReader {
   onData(bytes: Buffer): void
-  onEnd(): void
+  /** As they came. */
+  onEnd(trailers: Trailers): void
   /** The rest will not come. */
   onBroken(): void
 }
@@ -65,8 +67,8 @@ export interface Downstream {
   /** Takes what it needs of the bytes before it returns. False: enough for now, `onDrain` tells when to go on. */
   write(bytes: Buffer): boolean
   onDrain(callback: () => void): void
-  /** The last bytes of the body; null for none. */
-  end(bytes: Uint8Array | string | null): void
+  /** The last bytes of the body, null for none; the trailers go to a client that can take them. */
+  end(bytes: Uint8Array | string | null, trailers: Trailers): void
   /** Ends it so that the client can tell that the answer is not whole (RFC 9112 section 8). */
   breakOff(): void
   /** Answers 101 with this head and hands over the socket; `ahead`: what the client sent behind its request. */

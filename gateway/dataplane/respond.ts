@@ -87,7 +87,7 @@ function writeWhole(ex: Exchange, body: string | Uint8Array | null): void {
   }
   if (!sendHead(ex)) return
   if (ex.method !== 'HEAD') ex.responseBytes = length
-  ex.down.end(ex.method === 'HEAD' ? null : body)
+  ex.down.end(ex.method === 'HEAD' ? null : body, null)
 }
 
 /** The hooks left a head that cannot be written (a line break in a value, a status that is none): a bare 500 goes out. */
@@ -102,7 +102,7 @@ function sendDefect(ex: Exchange, error: unknown): void {
   ex.lastOnConnection = true
   ex.down.respond(ex.status, ex.responseHeaders, true)
   ex.headSent = true
-  ex.down.end(ex.method === 'HEAD' ? null : body)
+  ex.down.end(ex.method === 'HEAD' ? null : body, null)
 }
 
 function pushProblem(ex: Exchange, reply: Reply, headers: string[]): string {

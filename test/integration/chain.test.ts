@@ -186,8 +186,17 @@ for (const transport of ['http1', 'undici'])
         })
         assert.equal(code, 'ECONNRESET')
       })
-      test('has its trailers dropped', async () => {
-        assert.doesNotMatch(await get('/trailers'), /evil|trailer/i)
+      test('has its trailers dropped where nobody asked for them', async () => {
+        assert.doesNotMatch(await get('/trailers'), /evil|trailer|checksum/i)
+      })
+      test('has its trailers passed on to who asked for them, as trailers, less those that only headers may be', async () => {
+        const received = await get('/trailers', '', 'TE: trailers\r\n')
+        assert.match(received, /\r\n5\r\nhello\r\n0\r\nX-Checksum: 42\r\n\r\n$/)
+        assert.doesNotMatch(received, /evil/)
+        const old = `GET /trailers HTTP/1.0\r\n${close}TE: trailers\r\n\r\n`
+        assert.match(await sendRaw(gateway.port, old, 4_000), /\r\n\r\nhello$/)
+        const whole = await get('/trailers', 'slow-response', 'TE: trailers\r\n')
+        assert.match(whole, /\r\n0\r\nX-Checksum: 42\r\n\r\n$/)
       })
       test('has a second answer in the same segment thrown away with its connection', async () => {
         assert.match(await get('/two-answers'), /ok$/)

@@ -139,7 +139,7 @@ function answer(path: string, socket: Socket, held: Socket[]): void {
       return
     case '/trailers':
       return void socket.write(
-        'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n5\r\nhello\r\n0\r\nX-T: evil\r\n\r\n',
+        'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n5\r\nhello\r\n0\r\nX-User-Id: evil\r\nX-Checksum: 42\r\nset_cookie: evil=1\r\n\r\n',
       )
     case '/two-answers':
       return void socket.write(`${ok}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`)

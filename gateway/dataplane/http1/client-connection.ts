@@ -1,6 +1,7 @@
 // One connection to an upstream: one request at a time, head and body in one write where they fit. Worker thread; made
 // by client.ts, which decides who uses it.
 import { connect, type Socket } from 'node:net'
+import type { Trailers } from '../trailers.ts'
 import type { UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream/transport.ts'
 import type { Deadlines, Limited } from './deadlines.ts'
 import { type Fields, SyntaxFault } from './fields.ts'
@@ -168,7 +169,7 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
     call?.handler.onData(call, bytes)
   }
 
-  onComplete(): void {
+  onComplete(trailers: Trailers): void {
     const call = this.#call
     if (call === null) return
     this.#letGo(call)
@@ -177,7 +178,7 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
     this.#parser.paused = false
     this.#stopUpload()
     if (!reusable) this.#destroy(null)
-    call.handler.onEnd()
+    call.handler.onEnd(trailers)
     if (reusable) this.release()
   }
 

@@ -1,11 +1,11 @@
 // A strict HTTP/1.1 message parser (RFC 9112): what two parsers could read in two ways is refused, and the connection is
 // then given up, so that no byte of it can be taken for a part of somebody else's message. Worker thread; base of
 // request-parser.ts and response-parser.ts, which read the heads.
+import { mostTrailers, type Trailers } from '../trailers.ts'
 import { Kind, parseFields, SyntaxFault } from './fields.ts'
 
 /** A chunk-size line with extensions; nobody sends any. */
 const sizeLineLimitBytes = 256
-const mostTrailers = 100
 const endOfHead = Buffer.from('\r\n\r\n')
 const endOfLine = Buffer.from('\r\n')
 const nothing = Buffer.alloc(0)
@@ -38,6 +38,7 @@ export abstract class MessageParser {
   /** How much of it was searched for its end: each byte is looked at once, however slowly they come. */
   #searched = 0
   #trailerBytes = 0
+  #trailers: string[] | null = null
   /** While `onHeadText` runs: the piece, and where the bytes behind the head begin. */
   #piece: Buffer | null = null
   #behindHead = 0
@@ -50,7 +51,7 @@ export abstract class MessageParser {
   protected abstract onHeadText(text: string, more: boolean): void
   protected abstract onBody(bytes: Buffer): void
   /** `more`: as above. Called once `state` is idle. */
-  protected abstract onComplete(more: boolean): void
+  protected abstract onComplete(more: boolean, trailers: Trailers): void
 
   /** True while an unfinished head is held. */
   get inHead(): boolean {
@@ -100,6 +101,7 @@ export abstract class MessageParser {
     this.state = state
     this.left = length
     this.#trailerBytes = 0
+    this.#trailers = null
   }
 
   /** Within `onHeadText`: the bytes behind the head, where so many are there; they are not parsed then. */
@@ -163,7 +165,7 @@ export abstract class MessageParser {
     const last = this.state === State.fixed
     this.state = last ? State.idle : State.dataEnd
     this.onBody(piece.subarray(at, end))
-    if (last) this.onComplete(end < piece.length)
+    if (last) this.onComplete(end < piece.length, null)
     return end
   }
 
@@ -184,21 +186,25 @@ export abstract class MessageParser {
     return at + 2
   }
 
-  /** Trailers are checked and dropped: they never become headers. */
+  /** Checked here; trailers.ts says which of them pass. They never become headers. */
   #readTrailer(piece: Buffer, at: number): number {
     const end = this.#find(endOfLine, piece, at, this.#headLimitBytes)
     if (end < 0) return -1
     this.#trailerBytes += end - at
     if (this.#trailerBytes > this.#headLimitBytes) throw new OversizeFault(this.state, this.#headLimitBytes)
     if (end > at) {
-      const { kinds } = parseFields(piece.toString('latin1', at, end), 0, mostTrailers)
+      const { raw, kinds } = parseFields(piece.toString('latin1', at, end), 0, 1)
       // RFC 9110 section 6.5.1: too late to say how the body is framed, or (some readers heed it) what becomes of the connection.
       if (kinds.some((kind) => tooLate.has(kind)))
         throw new SyntaxFault('a trailer speaks of the framing of the body')
+      this.#trailers ??= []
+      if (this.#trailers.length >= 2 * mostTrailers)
+        throw new SyntaxFault(`there are more than ${mostTrailers} trailers`)
+      this.#trailers.push(...raw)
       return end + 2
     }
     this.state = State.idle
-    this.onComplete(end + 2 < piece.length)
+    this.onComplete(end + 2 < piece.length, this.#trailers)
     return end + 2
   }
 }

@@ -3,6 +3,7 @@
 // any other; not one byte is read behind it. Worker thread; used by server-connection.ts.
 import { METHODS } from 'node:http'
 import type { RequestFault, RequestHead } from '../downstream.ts'
+import type { Trailers } from '../trailers.ts'
 import { type Fields, findField, Kind, parseFields, SyntaxFault } from './fields.ts'
 import { MessageParser, OversizeFault, State } from './message-parser.ts'
 
@@ -12,7 +13,7 @@ export interface RequestSink {
   onHead(head: RequestHead): void
   onBody(bytes: Buffer): void
   /** The end of a body. */
-  onComplete(): void
+  onComplete(trailers: Trailers): void
   /** The body is not valid: nothing more can be read from the connection. */
   onBroken(fault: RequestFault): void
 }
@@ -82,9 +83,9 @@ export class RequestParser extends MessageParser {
     this.#sink.onBody(bytes)
   }
 
-  protected override onComplete(): void {
+  protected override onComplete(_more: boolean, trailers: Trailers): void {
     this.state = State.head
-    this.#sink.onComplete()
+    this.#sink.onComplete(trailers)
   }
 
   #refuse(error: unknown): void {

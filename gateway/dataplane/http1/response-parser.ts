@@ -1,4 +1,5 @@
 // Responses of upstreams: heads and what they say of the body. Worker thread; used by connection.ts.
+import type { Trailers } from '../trailers.ts'
 import { type Fields, parseFields, SyntaxFault } from './fields.ts'
 import { MessageParser, State } from './message-parser.ts'
 import { parseStatusLine, readFraming } from './response-head.ts'
@@ -9,7 +10,7 @@ export interface ResponseSink {
   onHead(status: number, fields: Fields): void
   onBody(bytes: Buffer): void
   /** The parser takes no more bytes until the next `expect`. */
-  onComplete(): void
+  onComplete(trailers: Trailers): void
 }
 
 const headLimitBytes = 65_536
@@ -42,7 +43,7 @@ export class ResponseParser extends MessageParser {
     if (this.state === State.idle) return
     if (this.state !== State.untilClose) throw new SyntaxFault('the connection ended before the answer did')
     this.state = State.idle
-    this.#sink.onComplete()
+    this.#sink.onComplete(null)
   }
 
   protected override onHeadText(text: string, more: boolean): void {
@@ -67,16 +68,16 @@ export class ResponseParser extends MessageParser {
     if (this.state !== State.idle) return this.#sink.onHead(status, fields)
     if (more) this.reusable = false
     this.#sink.onHead(status, fields)
-    this.#sink.onComplete()
+    this.#sink.onComplete(null)
   }
 
   protected override onBody(bytes: Buffer): void {
     this.#sink.onBody(bytes)
   }
 
-  protected override onComplete(more: boolean): void {
+  protected override onComplete(more: boolean, trailers: Trailers): void {
     if (more) this.reusable = false
-    this.#sink.onComplete()
+    this.#sink.onComplete(trailers)
   }
 
   /** RFC 9110 section 15.2.2: from here on the bytes are of the protocol that was asked for. */

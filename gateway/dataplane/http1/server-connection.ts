@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { RequestFault, RequestHead } from '../downstream.ts'
 import type { Secured } from '../tls/secured.ts'
+import type { Trailers } from '../trailers.ts'
 import type { Deadlines, Limited } from './deadlines.ts'
 import type { Pages } from './pages.ts'
 import { RequestParser, type RequestSink } from './request-parser.ts'
@@ -114,12 +115,12 @@ export class ServerConnection implements RequestSink, Limited {
     this.#stream?.onBody(bytes)
   }
 
-  onComplete(): void {
+  onComplete(trailers: Trailers): void {
     const stream = this.#stream
     if (stream === null) return
     this.deadlineMs = 0
     this.#parser.paused = true
-    stream.onComplete()
+    stream.onComplete(trailers)
     if (stream.answered) this.#next()
   }
 

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { BodyReader, Downstream, RequestFault, RequestHead } from '../downstream.ts'
 import type { Secured } from '../tls/secured.ts'
+import { acceptsTrailers, type Trailers } from '../trailers.ts'
 import { toAnswerHead, toInterimHead } from './answer-head.ts'
 import type { ServerConnection } from './server-connection.ts'
 
@@ -64,7 +65,7 @@ export class ServerStream implements Downstream {
 
   read(reader: BodyReader): void {
     this.#reader = reader
-    if (this.complete) reader.onEnd()
+    if (this.complete) reader.onEnd(null)
     else this.#connection.resumeBody(this)
   }
 
@@ -93,9 +94,9 @@ export class ServerStream implements Downstream {
     this.#reader?.onData(bytes)
   }
 
-  onComplete(): void {
+  onComplete(trailers: Trailers): void {
     this.complete = true
-    this.#reader?.onEnd()
+    this.#reader?.onEnd(trailers)
   }
 
   onBroken(): void {
@@ -155,15 +156,23 @@ export class ServerStream implements Downstream {
     this.#connection.onDrain(callback)
   }
 
-  end(bytes: Uint8Array | string | null): void {
+  end(bytes: Uint8Array | string | null, trailers: Trailers): void {
     if (this.#ended) return
     if (bytes !== null) this.write(toBuffer(bytes))
     // RFC 9112 section 8: what is shorter than it said must not end well.
     if (this.#due > 0 && this.#due !== Number.POSITIVE_INFINITY) return this.breakOff()
     this.#ended = true
-    const rest = this.#takeHead() + (this.#chunked ? '0\r\n\r\n' : '')
+    const rest = this.#takeHead() + (this.#chunked ? this.#lastChunk(trailers) : '')
     if (rest !== '') this.#connection.write(rest)
     this.#connection.onWritten(this)
+  }
+
+  /** RFC 9110 section 6.5.1: trailers only for who asked for them. */
+  #lastChunk(trailers: Trailers): string {
+    if (trailers === null || !acceptsTrailers(this.head.fields)) return '0\r\n\r\n'
+    let text = '0\r\n'
+    for (let i = 0; i < trailers.length; i += 2) text += `${trailers[i]}: ${trailers[i + 1]}\r\n`
+    return `${text}\r\n`
   }
 
   breakOff(): void {

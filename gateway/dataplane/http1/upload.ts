@@ -1,5 +1,6 @@
 // A request body on its way to the upstream, framed (RFC 9112 section 7.1). Worker thread; made by client-connection.ts.
 import type { Socket } from 'node:net'
+import type { Trailers } from '../trailers.ts'
 import type { BodySink, BodySource } from '../upstream/transport.ts'
 
 export interface UploadOwner {
@@ -45,7 +46,8 @@ export class Upload implements BodySink {
     return free
   }
 
-  end(): void {
+  /** An HTTP/1.1 upstream gets no trailers: it did not ask for any, and few are made for them. */
+  end(_trailers: Trailers): void {
     if (this.#over) return
     if (this.#due > 0) return this.fail(new LengthMismatch())
     this.#over = true

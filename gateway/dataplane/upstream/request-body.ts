@@ -3,6 +3,7 @@
 import { GatewayError } from '../../contract/errors.ts'
 import type { BodyReader } from '../downstream.ts'
 import type { Exchange } from '../exchange.ts'
+import { type Trailers, toUpstreamTrailers } from '../trailers.ts'
 import type { BodyCopy } from './body-copy.ts'
 import type { BodySink, BodySource } from './transport.ts'
 
@@ -74,8 +75,10 @@ export class RequestBody implements BodySource, BodyReader {
     }
   }
 
-  onEnd(): void {
-    this.#sink?.end()
+  onEnd(trailers: Trailers): void {
+    const { inspectUpTo, upstreamEdits } = this.#ex
+    // Plugins that want to see what is sent do not see these.
+    this.#sink?.end(inspectUpTo > 0 ? null : toUpstreamTrailers(trailers, upstreamEdits))
     this.#sink = null
     this.#copy?.end()
   }

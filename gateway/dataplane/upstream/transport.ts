@@ -2,12 +2,14 @@
 // http1/client.ts and undici-transport.ts, used by upstream-call.ts.
 import type { Duplex } from 'node:stream'
 import type { Fields } from '../http1/fields.ts'
+import type { Trailers } from '../trailers.ts'
 
 /** Takes the bytes of a request body. */
 export interface BodySink {
   /** The bytes are the sink's. False: enough for now, `source.resume()` asks for more. */
   write(bytes: Buffer): boolean
-  end(): void
+  /** What an upstream may get of them; a transport that cannot send any passes them over. */
+  end(trailers: Trailers): void
   /** The rest will not come. */
   fail(error: Error): void
 }
@@ -47,7 +49,8 @@ export interface UpstreamHandler {
   onHead(stream: UpstreamStream, status: number, fields: Fields): void
   /** The bytes are valid during the call only. */
   onData(stream: UpstreamStream, bytes: Buffer): void
-  onEnd(): void
+  /** As they came. */
+  onEnd(trailers: Trailers): void
   /** Answer 101 to a handshake: the socket is the handler's. `ahead`: bytes that came with the head. */
   onUpgrade(fields: Fields, socket: Duplex, ahead: Buffer): void
   /** The end of it, at any point. */

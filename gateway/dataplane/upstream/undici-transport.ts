@@ -2,6 +2,7 @@
 import { type Duplex, Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { addField, type Fields } from '../http1/fields.ts'
+import type { Trailers } from '../trailers.ts'
 import type { BodySource, Transport, UpstreamHandler, UpstreamRequest, UpstreamStream } from './transport.ts'
 
 export function createUndiciTransport(pool: Dispatcher): Transport {
@@ -47,7 +48,7 @@ function toDispatchHandler(handler: UpstreamHandler): Dispatcher.DispatchHandler
       handler.onHead(stream as UpstreamStream, status, toFields(controller.rawHeaders))
     },
     onResponseData: (_, chunk) => handler.onData(stream as UpstreamStream, chunk as Buffer),
-    onResponseEnd: () => handler.onEnd(),
+    onResponseEnd: ({ rawTrailers }) => handler.onEnd(toTrailers(rawTrailers)),
     onRequestUpgrade: (controller, _status, _headers, socket) =>
       handler.onUpgrade(toFields(controller.rawHeaders), socket as Duplex, Buffer.alloc(0)),
     onResponseError: (_, error) => handler.onError(error),
@@ -59,6 +60,11 @@ function toFields(raw: Dispatcher.DispatchController['rawHeaders']): Fields {
   const flat = (raw ?? []) as readonly (Buffer | string)[]
   for (let i = 0; i < flat.length; i += 2) addField(fields, toLatin1(flat[i]), toLatin1(flat[i + 1]))
   return fields
+}
+
+function toTrailers(raw: Dispatcher.DispatchController['rawTrailers']): Trailers {
+  const flat = (raw ?? []) as readonly (Buffer | string)[]
+  return flat.length === 0 ? null : flat.map(toLatin1)
 }
 
 function toLatin1(value: Buffer | string | undefined): string {

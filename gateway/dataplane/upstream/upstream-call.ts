@@ -8,6 +8,7 @@ import type { Exchange } from '../exchange.ts'
 import { toDownstreamHeaders } from '../headers.ts'
 import type { Fields } from '../http1/fields.ts'
 import { answerFailure, answerInstead, answerWith, breakOff, sendHead, startAnswer } from '../respond.ts'
+import { type Trailers, toDownstreamTrailers } from '../trailers.ts'
 import type { Attempt, Outcome } from './attempt.ts'
 import type { Endpoint } from './endpoint.ts'
 import { explainFailure, type UpstreamFailure } from './failure.ts'
@@ -58,6 +59,7 @@ export class UpstreamCall implements UpstreamHandler {
   #passing = false
   /** All of the answer came before its head could be passed on. */
   #complete = false
+  #trailers: Trailers = null
   /** null: nobody wants to see the answer before the client does, or it was seen. */
   #held: HeldAnswer | null = null
   /** Why the answer can no longer be passed on, found while the hooks ran on its head. */
@@ -141,18 +143,20 @@ export class UpstreamCall implements UpstreamHandler {
     // The last of it: with its head in one write where it is small. That closes the account.
     if (this.#due === 0) {
       this.#account()
-      return down.end(bytes)
+      return down.end(bytes, null)
     }
     if (down.write(bytes)) return
     stream.pause()
     down.onDrain(() => stream.resume())
   }
 
-  onEnd(): void {
+  onEnd(trailers: Trailers): void {
     this.#close(toRetryReason(this.#status) === null ? 'ok' : 'status-error')
     if (this.#over) return
-    if (this.#passing) return this.#ex.down.end(null)
+    const passed = toDownstreamTrailers(trailers)
+    if (this.#passing) return this.#ex.down.end(null, passed)
     this.#complete = true
+    this.#trailers = passed
     if (this.#held?.judging === false) this.#judge(this.#held)
   }
 
@@ -219,7 +223,7 @@ export class UpstreamCall implements UpstreamHandler {
     if (!sendHead(ex)) return this.#give()
     this.#passing = true
     ex.responseBytes += held.length
-    if (this.#complete) return ex.down.end(held.length === 0 ? null : held)
+    if (this.#complete) return ex.down.end(held.length === 0 ? null : held, this.#trailers)
     const length = ex.responseHeader('content-length')
     if (length !== undefined) this.#due = Number(length) - held.length
     if (held.length > 0 && !ex.down.write(held)) return ex.down.onDrain(() => stream.resume())

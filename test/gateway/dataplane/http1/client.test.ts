@@ -184,7 +184,7 @@ describe('the client of an upstream', () => {
       const heard = ask('/', { method: 'POST', body: source, length: 5 })
       await waitUntil(() => source.sink !== null)
       source.sink?.write(Buffer.from(bytes))
-      source.sink?.end()
+      source.sink?.end(null)
       await over(heard)
       assert.equal(heard.error?.code, 'UPSTREAM_LENGTH_MISMATCH')
       await waitUntil(() => upstream.sockets.size === 0)

@@ -1,6 +1,7 @@
 // Feeds bytes to the request parser in pieces, as a connection does, and keeps what it makes of them.
 import type { RequestFault } from '../../../../gateway/dataplane/downstream.ts'
 import { RequestParser } from '../../../../gateway/dataplane/http1/request-parser.ts'
+import type { Trailers } from '../../../../gateway/dataplane/trailers.ts'
 
 export interface ParsedRequest {
   readonly method: string
@@ -9,6 +10,7 @@ export interface ParsedRequest {
   readonly headers: readonly string[]
   readonly keepAlive: boolean
   body: string
+  trailers: Trailers
   complete: boolean
 }
 
@@ -45,7 +47,16 @@ export function parseRequests(pieces: readonly Buffer[], options: ParseOptions =
         }
         parser.paused = pausing
         const { method, target, version, fields, keepAlive } = head
-        current = { method, target, version, headers: fields.raw, keepAlive, body: '', complete: false }
+        current = {
+          method,
+          target,
+          version,
+          headers: fields.raw,
+          keepAlive,
+          body: '',
+          trailers: null,
+          complete: false,
+        }
         parsed.requests.push(current)
         if (head.body === 'none') finish(current)
       },
@@ -54,8 +65,9 @@ export function parseRequests(pieces: readonly Buffer[], options: ParseOptions =
         current.body += bytes.toString('latin1')
         parser.paused = pausing
       },
-      onComplete() {
+      onComplete(trailers) {
         if (current === null || current.complete) throw new Error('an end without a request')
+        current.trailers = trailers
         finish(current)
       },
       onBroken(fault) {

@@ -1,5 +1,6 @@
 // Feeds bytes to the parser in pieces and keeps what it makes of them.
 import { ResponseParser } from '../../../../gateway/dataplane/http1/response-parser.ts'
+import type { Trailers } from '../../../../gateway/dataplane/trailers.ts'
 import type { Random } from '../../../support/random.ts'
 
 export interface Parsed {
@@ -14,6 +15,7 @@ export interface Parsed {
   status: number
   headers: string[]
   body: Buffer
+  trailers: Trailers
   /** Of the pieces, those that were needed to complete the answer. */
   pieces: number
 }
@@ -29,6 +31,7 @@ export function parse(pieces: readonly Buffer[], method = 'GET'): Parsed {
     status: 0,
     headers: [],
     body: Buffer.alloc(0),
+    trailers: null,
     pieces: 0,
   }
   const parser = new ResponseParser({
@@ -38,7 +41,8 @@ export function parse(pieces: readonly Buffer[], method = 'GET'): Parsed {
     },
     // A copy: nothing that the parser holds on to may change what was given out.
     onBody: (bytes) => void body.push(Buffer.from(bytes)),
-    onComplete() {
+    onComplete(trailers) {
+      parsed.trailers = trailers
       parsed.complete = true
     },
   })
@@ -73,7 +77,16 @@ export function toRandomPieces(bytes: Buffer, random: Random): Buffer[] {
 }
 
 /** What must not depend on where the segments of a connection begin and end: all but the words of a refusal. */
-export function toVerdict({ complete, refused, reusable, interim, status, headers, body }: Parsed): object {
+export function toVerdict({
+  complete,
+  refused,
+  reusable,
+  interim,
+  status,
+  headers,
+  body,
+  trailers,
+}: Parsed): object {
   return {
     complete,
     refused: refused !== null,
@@ -81,6 +94,7 @@ export function toVerdict({ complete, refused, reusable, interim, status, header
     interim,
     status,
     headers,
+    trailers,
     body: body.toString('latin1'),
   }
 }

@@ -222,6 +222,8 @@ export interface TakenRequest {
   readonly version?: '1.0' | '1.1'
   readonly body?: string
   readonly headers?: readonly string[]
+  /** Default null: none. */
+  readonly trailers?: readonly string[]
   /** Default true. */
   readonly keepAlive?: boolean
 }
@@ -294,10 +296,11 @@ export const taken: readonly TakenRequest[] = [
     body: 'hi',
   },
   {
-    title: 'trailers, which it drops',
+    title: 'trailers, which never become headers',
     text: `${chunked}2\r\nhi\r\n0\r\nX-Tenant-Id: evil\r\nZ:\r\n\r\n`,
     method: 'POST',
     body: 'hi',
+    trailers: ['X-Tenant-Id', 'evil', 'Z', ''],
     headers: ['Host', 'a', 'Transfer-Encoding', 'chunked'],
   },
   {

@@ -194,6 +194,8 @@ interface Taken {
   readonly status?: number
   readonly body?: string
   readonly headers?: readonly string[]
+  /** Default null: none. */
+  readonly trailers?: readonly string[]
   readonly interim?: readonly number[]
   /** Default true. */
   readonly reusable?: boolean
@@ -234,9 +236,10 @@ export const taken: readonly Taken[] = [
   },
   { title: 'chunk extensions', text: `${chunked}2;a;b=c;d="e;f=\t~"\r\nhi\r\n0;z=9\r\n\r\n`, body: 'hi' },
   {
-    title: 'trailers, which it drops',
+    title: 'trailers, which never become headers',
     text: `${chunked}2\r\nhi\r\n0\r\nX: y\r\nZ:\r\n\r\n`,
     body: 'hi',
+    trailers: ['X', 'y', 'Z', ''],
     headers: ['Transfer-Encoding', 'chunked'],
   },
   { title: 'an answer to HEAD with a length', text: `${ok}Content-Length: 5\r\n\r\n`, method: 'HEAD' },

@@ -58,6 +58,7 @@ describe('the response parser takes', () => {
     status = 200,
     body = '',
     headers,
+    trailers = null,
     interim = [],
     reusable = true,
   } of taken) {
@@ -76,6 +77,7 @@ describe('the response parser takes', () => {
           refused: null,
           status,
           body,
+          trailers,
           interim,
           reusable,
           headers: headers ?? parsed.headers,

@@ -84,13 +84,13 @@ export async function createScene(
 
 export function answer(stream: ServerStream, body: string, last = false): void {
   stream.respond(200, ['content-length', String(Buffer.byteLength(body))], last)
-  stream.end(body)
+  stream.end(body, null)
 }
 
 function refuse(stream: ServerStream, status: number): void {
   if (stream.ended) return
   stream.respond(status, ['content-length', '0'], true)
-  stream.end(null)
+  stream.end(null, null)
 }
 
 export function echo(stream: ServerStream): void {
