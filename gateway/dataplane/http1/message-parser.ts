@@ -139,7 +139,9 @@ export abstract class MessageParser {
   #find(end: Buffer, piece: Buffer, at: number, limitBytes: number): number {
     const from = at + this.#searched
     const found = piece.indexOf(end, Math.max(at, from - end.length + 1))
-    if ((found < 0 ? piece.length : found) - at > limitBytes) throw new OversizeFault(this.state, limitBytes)
+    // Where it may have begun already, so that the limit is the same however the bytes are cut.
+    const earliest = found < 0 ? piece.length - end.length + 1 : found
+    if (earliest - at > limitBytes) throw new OversizeFault(this.state, limitBytes)
     if (found < 0) refuseBareLineFeed(piece, at, from)
     this.#searched = found < 0 ? piece.length - at : 0
     return found

@@ -115,6 +115,22 @@ describe('the request parser takes', () => {
     })
   }
 
+  it('what is exactly as long as it may be, however it is cut', () => {
+    const head = `${line}${host}`
+    const field = `A: ${'b'.repeat(16_384 - head.length - 3)}`
+    const size = `3;${'e'.repeat(254)}`
+    const trailer = `T: ${'u'.repeat(16_384 - 3)}`
+    const texts = [`${head}${field}\r\n\r\n`, `${chunked}${size}\r\nabc\r\n0\r\n${trailer}\r\n\r\n`]
+    for (const text of texts) {
+      const { requests, fault } = parseEveryWay(text)
+      assert.equal(fault, null)
+      assert.deepEqual(
+        requests.map(({ complete }) => complete),
+        [true],
+      )
+    }
+  })
+
   it('a run of requests, with and without bodies', () => {
     const post = `POST /b HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`
     const { requests, fault } = parseEveryWay(`${get}${post}${chunked}3\r\ndef\r\n0\r\n\r\n${get}`)
