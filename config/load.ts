@@ -143,6 +143,7 @@ export function buildSnapshot(files: ConfigFiles, context: BuildContext): BuildR
       plans: routes.plans,
       upstreams: toUpstreams(routes.upstreams, checked.upstreamTls),
       routes: routes.routes.map(toRouteConfig),
+      slashes: routes.slashes,
       plugins: plugins.plugins.map((entry, index) => {
         const recorded = checked.pluginFiles.recorded.get(`/plugins/${index}`)
         const named = withModuleUrl(entry, context.modules)

@@ -12,6 +12,7 @@ import type {
   PluginEntry,
   RedisConfig,
   RouteConfig,
+  Slashes,
   TenancyConfig,
   Tenant,
   UpstreamConfig,
@@ -43,8 +44,29 @@ export const schemasMatchContract: readonly [
   Same<RoutesFile['upstreams'][string]['timeouts'], UpstreamConfig['timeouts']>,
   Same<RoutesFile['upstreams'][string]['balancer'], UpstreamConfig['balancer']>,
   Same<RoutesFile['routes'][number]['auth'], RouteConfig['auth']>,
+  Same<RoutesFile['routes'][number]['encodedSlashes'], RouteConfig['encodedSlashes']>,
+  Same<RoutesFile['slashes'], Slashes>,
   Same<PluginsFile['plugins'][number], Omit<PluginEntry, 'files'>>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true]
+] = [
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+]
 
 export function toGatewayConfig(
   file: GatewayFile,

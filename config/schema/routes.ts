@@ -281,6 +281,11 @@ const route = Type.Object(
     ),
     mirror: Type.Optional(mirror),
     rewrite: Type.Optional(rewrite),
+    encodedSlashes: oneOf(['refuse', 'keep'], {
+      default: 'refuse',
+      description:
+        'What becomes of "%2F" in a path: the request gets 400, or it is passed on as it is, as a character of its segment. Keep is for services that read it so too.',
+    }),
     auth: oneOf(['required', 'optional', 'none'], {
       default: 'required',
       description: 'Whether a caller must, may or need not be known.',
@@ -310,6 +315,11 @@ export const routesFileSchema = Type.Object(
       description: 'Plans by name, with free-form settings.',
     }),
     upstreams: Type.Record(Type.String(), upstream, { description: 'Services by name.' }),
+    slashes: oneOf(['merge', 'keep'], {
+      default: 'merge',
+      description:
+        'What becomes of "//" in a path, before a route is looked for: one slash, or kept. Where both readings do not belong to one route, the request gets 400.',
+    }),
     routes: Type.Array(route, {
       maxItems: mostEntries,
       description: 'Which requests go where. The most specific route wins; order does not matter.',

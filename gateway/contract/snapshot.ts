@@ -12,6 +12,8 @@ export interface Snapshot {
   readonly plans: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
   readonly routes: readonly RouteConfig[]
+  /** What becomes of `//` in paths, before any route is looked for. */
+  readonly slashes: Slashes
   /** In chain order; disabled entries are kept (the admin API lists them), the chain skips them. */
   readonly plugins: readonly PluginEntry[]
 }
@@ -293,6 +295,9 @@ export interface UpstreamTls {
   readonly verify: boolean
 }
 
+export type Slashes = 'merge' | 'keep'
+export type EncodedSlashes = 'refuse' | 'keep'
+
 export type AuthMode = 'required' | 'optional' | 'none'
 
 export interface MirrorConfig {
@@ -319,6 +324,8 @@ export interface RouteConfig {
   /** Where copies of the requests go; null: nowhere. */
   readonly mirror: MirrorConfig | null
   readonly rewrite: { readonly stripPrefix: string | null; readonly path: string | null } | null
+  /** Whether `%2F` may stand in a path of the route, as a character of its segment. */
+  readonly encodedSlashes: EncodedSlashes
   readonly auth: AuthMode
   /** Any of these roles; empty asks for none. */
   readonly roles: readonly string[]

@@ -86,10 +86,11 @@ function readTarget(ex: Exchange, urlBytes: number): Reply | undefined {
   }
   const origin = toOriginForm(ex, url)
   if (typeof origin !== 'string') return origin
-  const target = canonicalTarget(origin)
+  const target = canonicalTarget(origin, ex.runtime.snapshot.slashes)
   if (typeof target === 'string') return malformed(ex, target)
   ex.path = target.path
   ex.query = target.query
+  ex.ambiguousPath = target.ambiguous
   return undefined
 }
 
@@ -121,7 +122,7 @@ export function checkLength(ex: Exchange): Reply | undefined {
   return deny(413, 'AEGIS_BODY_TOO_LARGE', `The request body is larger than ${ex.bodyLimit} bytes.`)
 }
 
-function malformed(ex: Exchange, detail: string): Reply {
+export function malformed(ex: Exchange, detail: string): Reply {
   return refuse(ex, 400, 'AEGIS_BAD_REQUEST', detail)
 }
 

@@ -46,6 +46,8 @@ export class Exchange {
   host = ''
   path = ''
   query = ''
+  /** Laxer readers could take the path for another one: routing sees to it that it makes no difference. */
+  ambiguousPath = false
   scheme: 'http' | 'https'
   peerIp = ''
   clientIp = ''

@@ -1,15 +1,22 @@
 // One canonical path for routing, policy and the upstream. Worker thread; called once per request by admission.ts.
 // RFC 3986 sections 5.2.4 and 6.2.2; refuses what intermediaries and backends are known to read differently.
 
+import type { Slashes } from '../contract/snapshot.ts'
+
 export interface CanonicalTarget {
   readonly path: string
   /** Without '?'; byte for byte as the client sent it. */
   readonly query: string
+  /** Readers laxer than us could take the path for another one: see readings.ts. */
+  readonly ambiguous: boolean
 }
 
 const unreserved = markChars('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~')
 /** Characters that stand for themselves in a path: unreserved, sub-delims, ':', '@' and '/'. RFC 3986 section 3.3. */
 const plain = markChars("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/")
+
+/** What may stand in a path that everybody reads alike. */
+const certain = markChars("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,=:@/")
 
 const slash = 47
 const dot = 46
@@ -22,29 +29,32 @@ function markChars(chars: string): Uint8Array {
   return table
 }
 
+/** Parameters, escapes of a slash, a semicolon or a percent sign, and runs of slashes that are kept. */
+const ambiguity = /;|%(?:2F|3B|25)|\/\//
+
 /**
  * Takes an origin-form target (`/path?query`). Returns a sentence that says what is wrong instead of a target
- * that two parsers could read in two ways.
+ * that two parsers could read in two ways. `slashes`: what becomes of a run of them.
  */
-export function canonicalTarget(target: string): CanonicalTarget | string {
+export function canonicalTarget(target: string, slashes: Slashes): CanonicalTarget | string {
   const mark = target.indexOf('?')
   const raw = mark < 0 ? target : target.slice(0, mark)
   const query = mark < 0 ? '' : target.slice(mark + 1)
   if (raw.charCodeAt(0) !== slash) return 'The request target must start with a slash.'
   const badQuery = query === '' ? null : refuseQuery(query)
   if (badQuery !== null) return badQuery
-  if (isCanonical(raw)) return { path: raw, query }
+  if (isCanonical(raw)) return { path: raw, query, ambiguous: false }
   const spelled = respell(raw)
   if (!spelled.startsWith('/')) return spelled
-  const path = resolveSegments(spelled)
-  return path.startsWith('/') ? { path, query } : path
+  const path = resolveSegments(spelled, slashes === 'keep')
+  return path.startsWith('/') ? { path, query, ambiguous: ambiguity.test(path) } : path
 }
 
 function isCanonical(raw: string): boolean {
   let previous = 0
   for (let i = 0; i < raw.length; i++) {
     const code = raw.charCodeAt(i)
-    if (code > 127 || plain[code] === 0) return false
+    if (code > 127 || certain[code] === 0) return false
     // '//' and '/.' may need merging or resolving: the slow way decides.
     if (previous === slash && (code === slash || code === dot)) return false
     previous = code
@@ -84,8 +94,8 @@ function respell(raw: string): string {
 
 function refuseEscape(value: number, raw: string, at: number): string | null {
   if (value < 0) return 'A percent sign in the path is not followed by two hexadecimal digits.'
-  if (value === slash || value === backslash)
-    return 'An encoded slash or backslash in the path is not accepted.'
+  // An encoded slash is up to the route: routing.ts.
+  if (value === backslash) return 'An encoded backslash in the path is not accepted.'
   if (value < 32 || value === 127) return 'An encoded control character in the path is not accepted.'
   if (value >= 0xc0 && isOverlong(value, raw, at + 3)) {
     return 'The path holds an overlong UTF-8 sequence.'
@@ -114,10 +124,10 @@ function hexDigit(code: number): number {
 }
 
 /**
- * Dot segments resolved, runs of slashes merged: a backend that merges `//admin` must not see a path that policy
- * read as something else. A result without a leading slash is an error sentence.
+ * Dot segments resolved, runs of slashes merged unless they are to be kept: a backend that merges `//admin` must not see
+ * a path that policy read as something else. A result without a leading slash is an error sentence.
  */
-function resolveSegments(path: string): string {
+function resolveSegments(path: string, keepSlashes: boolean): string {
   const kept: string[] = []
   const segments = path.split('/')
   const last = segments.length - 1
@@ -127,7 +137,7 @@ function resolveSegments(path: string): string {
       if (kept.pop() === undefined) return 'The path leaves its root by dot segments.'
     } else if (isDotWithParameter(segment)) {
       return 'A dot segment with a parameter is not accepted.'
-    } else if (segment !== '.' && segment !== '') {
+    } else if (segment === '' ? keepSlashes && i < last : segment !== '.') {
       kept.push(segment)
     }
   }

@@ -1,6 +1,11 @@
 // The second station: which route and which tenant the request names. Worker thread.
 import { answer, deny, type Reply } from '../contract/reply.ts'
+import type { RouteConfig } from '../contract/snapshot.ts'
+import { malformed } from './admission.ts'
 import type { Exchange } from './exchange.ts'
+import { otherReadings } from './readings.ts'
+import type { RouteRequest, Router } from './router.ts'
+import type { CompiledRoute } from './runtime.ts'
 
 const healthHeaders: readonly string[] = ['content-type', 'application/json', 'cache-control', 'no-store']
 
@@ -20,11 +25,14 @@ export function findRoute(ex: Exchange): Reply | undefined {
     ex.hostTenantId = named.id
     ex.hostTenant = named.tenant
   }
-  let match = router.find(ex)
+  let request: RouteRequest = ex
+  let match = router.find(request)
   if ((match === undefined || 'allow' in match) && isPreflight(ex)) {
     // CORS asks on behalf of the method to come: that method's route, and its chain, give the answer.
-    const asked = router.find(asMethod(ex, ex.header('access-control-request-method') as string))
+    const onBehalf = asRequest(ex, ex.header('access-control-request-method') as string, ex.path)
+    const asked = router.find(onBehalf)
     if (asked !== undefined && !('allow' in asked)) {
+      request = onBehalf
       match = asked
       ex.preflight = true
     }
@@ -35,6 +43,10 @@ export function findRoute(ex: Exchange): Reply | undefined {
       'allow',
       match.allow.join(', '),
     ])
+  }
+  if (ex.ambiguousPath) {
+    const fault = findOtherReading(ex, request, match.entry.route)
+    if (fault !== null) return malformed(ex, fault)
   }
   ex.match = match
   ex.route = match.entry.route
@@ -53,6 +65,33 @@ function isPreflight(ex: Exchange): boolean {
   )
 }
 
-function asMethod(ex: Exchange, method: string) {
-  return { method, host: ex.host, path: ex.path, header: (name: string) => ex.header(name) }
+function asRequest(ex: Exchange, method: string, path: string): RouteRequest {
+  return { method, host: ex.host, path, header: (name) => ex.header(name) }
+}
+
+/**
+ * A path that could be read otherwise goes up only where that makes no difference to policy: the other readings must
+ * belong to the same route. null: they do, as far as they must.
+ */
+function findOtherReading(ex: Exchange, request: RouteRequest, route: RouteConfig): string | null {
+  if (route.encodedSlashes === 'refuse' && ex.path.includes('%2F'))
+    return 'An encoded slash in the path is not accepted.'
+  const readings = otherReadings(ex.path)
+  if (typeof readings === 'string') return readings
+  const { router } = ex.runtime
+  const apart = readings.some(
+    ({ path, decoded }) => !agrees(route, router.find(asRequest(ex, request.method, path)), decoded),
+  )
+  return apart ? 'The path can be read in two ways that do not belong to the same route.' : null
+}
+
+/**
+ * An escape is a character of its segment: where it decodes to a path of no route, nobody's policy is passed by. Routes
+ * that keep encoded slashes say of their services that they read them so, too.
+ */
+function agrees(route: RouteConfig, found: ReturnType<Router<CompiledRoute>['find']>, decoded: boolean) {
+  if (found === undefined) return decoded
+  if ('allow' in found) return false
+  const other = found.entry.route
+  return other === route || (decoded && route.encodedSlashes === 'keep' && other.encodedSlashes === 'keep')
 }

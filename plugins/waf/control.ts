@@ -82,6 +82,7 @@ function runTest(inspection: Inspection, { request, response }: TestCase): void 
   const refused = inspection.readHead({
     method: toBytes(request.method),
     rawTarget: toBytes(request.uri),
+    path: null,
     httpVersion: (request.httpVersion ?? '1.1').replace(/^HTTP\//i, ''),
     rawHeaders: toFlat(request.headers),
     clientIp: request.clientIp ?? '127.0.0.1',

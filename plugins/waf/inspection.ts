@@ -12,6 +12,8 @@ import type { Pair } from './seclang/types.ts'
 export interface InspectedHead {
   readonly method: string
   readonly rawTarget: string
+  /** The canonical path, which everybody else goes by; null: that of the target. */
+  readonly path: string | null
   readonly httpVersion: string
   /** Flat: name, value. */
   readonly rawHeaders: readonly string[]
@@ -69,7 +71,7 @@ export class Inspection {
       serverAddress: '',
       serverPort: 0,
     })
-    transaction.processUri(head.method, head.rawTarget, `HTTP/${head.httpVersion}`)
+    transaction.processUri(head.method, head.rawTarget, `HTTP/${head.httpVersion}`, head.path)
     return transaction.processRequestHeaders(toPairs(head.rawHeaders))
   }
 

@@ -165,6 +165,7 @@ function toHead(ex: RequestView): InspectedHead {
   return {
     method: ex.method,
     rawTarget: ex.rawTarget,
+    path: ex.path,
     httpVersion: httpVersion === '2' ? '2.0' : httpVersion,
     rawHeaders: lacksHost ? ['Host', ex.host, ...rawHeaders] : rawHeaders,
     clientIp: ex.clientIp,

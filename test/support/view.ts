@@ -31,6 +31,7 @@ export function createRoute(over: Partial<RouteConfig> = {}): RouteConfig {
     sticky: null,
     mirror: null,
     rewrite: null,
+    encodedSlashes: 'refuse',
     auth: 'required',
     roles: [],
     permission: null,

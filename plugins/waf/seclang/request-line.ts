@@ -6,15 +6,17 @@ import type { Settings } from './settings.ts'
 import type { State } from './state.ts'
 import { type Entry, entryOf } from './text.ts'
 
+/** `canonicalPath`: what the path is to those who route and serve it; null: as it stands in the target. */
 export function readRequestLine(
   state: State,
   settings: Pick<Settings, 'argumentsLimit' | 'argumentSeparator'>,
+  canonicalPath: string | null,
 ): void {
   state.uri = withoutAuthority(state.uriRaw)
   const mark = state.uri.indexOf('?')
   const path = mark === -1 ? state.uri : state.uri.slice(0, mark)
   state.query = mark === -1 ? '' : state.uri.slice(mark + 1)
-  state.fileName = decodePath(path)
+  state.fileName = decodePath(canonicalPath ?? path)
   const limits = { args: settings.argumentsLimit, depth: 0 }
   const parsed = parseUrlEncoded(state.query, limits, settings.argumentSeparator)
   state.argsGet = toEntries(parsed.args)

@@ -119,12 +119,12 @@ export class Transaction {
   }
 
   /** `uri` as on the request line; `protocol` like HTTP/1.1. */
-  processUri(method: string, uri: string, protocol: string): void {
+  processUri(method: string, uri: string, protocol: string, path: string | null = null): void {
     const state = this.#state
     state.method = method
     state.uriRaw = uri
     state.protocol = protocol
-    readRequestLine(state, this.#plan.settings)
+    readRequestLine(state, this.#plan.settings, path)
   }
 
   /** Phase 1. Values are byte strings. */

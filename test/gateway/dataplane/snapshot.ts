@@ -40,6 +40,7 @@ export function createSnapshot(over: Partial<Snapshot> = {}): Snapshot {
     plans: {},
     upstreams: {},
     routes: [],
+    slashes: 'merge',
     plugins: [],
     ...over,
   }
@@ -64,6 +65,7 @@ export function createFakeRuntime(logged: string[] = [], over: Partial<Runtime> 
 export interface FakeRequest {
   readonly method?: string
   readonly url?: string
+  readonly host?: string
   /** Flat list. */
   readonly rawHeaders?: readonly string[]
 }
@@ -75,7 +77,7 @@ export function createExchange(request: FakeRequest = {}, runtime = createFakeRu
     target: request.url ?? '/',
     version: '1.1',
     fields: createFields(request.rawHeaders ?? []),
-    host: null,
+    host: request.host ?? null,
     expect: '',
     body: 'none',
     length: -1,

@@ -41,6 +41,28 @@ describe('the mode', () => {
   })
 })
 
+describe('the path', () => {
+  const rules = [
+    `SecRule REQUEST_FILENAME "@beginsWith /admin/" "id:1,phase:1,deny,status:403,log"`,
+    `SecRule REQUEST_BASENAME "@streq secret" "id:2,phase:1,deny,status:403,log"`,
+    `SecRule REQUEST_URI "@contains /../" "id:3,phase:1,deny,status:406,log"`,
+  ]
+  const statusOf = async (path: string, rawTarget: string, rule: number) =>
+    (await run(await make({ setup: [rules[rule] as string] }), viewOf({ path, rawTarget })))?.status
+
+  it('that rules go by is the canonical one', async () => {
+    assert.equal(await statusOf('/admin/x', '/%61dmin/x', 0), 403)
+    assert.equal(await statusOf('/admin/x', '/open/../admin/x', 0), 403)
+    assert.equal(await statusOf('/open/x', '/admin/../open/x', 0), undefined)
+    assert.equal(await statusOf('/a/secret', '/a/secret/b/..', 1), 403)
+  })
+
+  it('stands in REQUEST_URI as the client wrote it', async () => {
+    assert.equal(await statusOf('/open/x', '/admin/../open/x', 2), 406)
+    assert.equal(await statusOf('/open/x', '/open/x', 2), undefined)
+  })
+})
+
 describe('a refusal', () => {
   it('says nothing of the rules', async () => {
     const verdict = await run(await make(), viewOf({ query: 'q=evil' }))

@@ -35,7 +35,7 @@ const seeds = [
 function isAdmitted(method: string, target: string): boolean {
   if (method === 'CONNECT') return false
   return target.startsWith('/')
-    ? typeof canonicalTarget(target) !== 'string'
+    ? typeof canonicalTarget(target, 'merge') !== 'string'
     : /^(?:\*|https?:\/\/a\/b)$/.test(target)
 }
 
