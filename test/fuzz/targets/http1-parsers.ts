@@ -92,7 +92,7 @@ function endsLlhttp(headers: readonly string[]): boolean {
 function isAdmitted(method: string, target: string): boolean {
   if (method === 'CONNECT') return false
   return target.startsWith('/')
-    ? typeof canonicalTarget(target) !== 'string'
+    ? typeof canonicalTarget(target, 'merge') !== 'string'
     : /^(?:\*|https?:\/\/a\/b)$/.test(target)
 }
 
