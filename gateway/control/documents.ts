@@ -105,6 +105,8 @@ interface DocumentPorts extends ReaderPorts {
 
 const filePollMs = 500
 const firstRetryMs = 1000
+/** Retries never lie further apart: a server that comes back is noticed within five seconds. */
+const longestRetryMs = 3200
 
 class WatchedDocument {
   readonly holders = new Set<number>()
@@ -115,6 +117,7 @@ class WatchedDocument {
   private readonly ports: DocumentPorts
   private readonly read: () => Promise<Attempt>
   private running = false
+  private onceMore = false
   private attempted = false
   private stopped = false
   private failures = 0
@@ -142,14 +145,16 @@ class WatchedDocument {
   }
 
   refresh(): void {
-    if (this.running) return // The answer of that attempt is this one's too.
     const now = this.ports.clock.monotonicMs()
     if (now - this.refreshedAtMs < this.source.cooldownMs) {
-      this.ports.publish({ topic: 'document-attempt', key: this.key })
+      // The answer of an attempt that runs is this one's too.
+      if (!this.running) this.ports.publish({ topic: 'document-attempt', key: this.key })
       return
     }
     this.refreshedAtMs = now
-    void this.attempt()
+    // An attempt that runs may have been answered before there was what is asked for.
+    if (this.running) this.onceMore = true
+    else void this.attempt()
   }
 
   feeds(): Feed[] {
@@ -168,7 +173,12 @@ class WatchedDocument {
     if (this.running) return
     this.running = true
     this.cancelNext()
-    const outcome = await this.read()
+    let outcome = await this.read()
+    if (this.onceMore && !this.stopped) {
+      this.onceMore = false
+      this.settle(outcome)
+      outcome = await this.read()
+    }
     this.running = false
     if (this.stopped) return
     this.attempted = true
@@ -203,8 +213,8 @@ class WatchedDocument {
   private pauseMs(): number {
     if (this.source.url === undefined) return filePollMs
     const spread = 0.9 + 0.2 * this.ports.random()
-    const backOffMs =
-      this.failures === 0 ? this.source.refreshMs : firstRetryMs * 2 ** Math.min(this.failures - 1, 20)
+    if (this.failures === 0) return this.source.refreshMs * spread
+    const backOffMs = Math.min(firstRetryMs * 2 ** Math.min(this.failures - 1, 20), longestRetryMs)
     return Math.min(backOffMs, this.source.refreshMs) * spread
   }
 }

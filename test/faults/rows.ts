@@ -1,6 +1,8 @@
 // All rows of the fault table. A new one: a Fault in a file beside this one, and a line here.
+import { authorizeFaults } from './authorize.ts'
 import { consulFaults } from './consul.ts'
 import type { Fault, Row, Scene } from './fault.ts'
+import { jwksFaults } from './jwks.ts'
 import { redisFaults } from './redis.ts'
 import { type RunOptions, runFault } from './run-fault.ts'
 import { upstreamFaults } from './upstream.ts'
@@ -14,6 +16,8 @@ export const rows: readonly RunnableRow[] = [
   ...redisFaults.map(toRow),
   ...consulFaults.map(toRow),
   ...upstreamFaults.map(toRow),
+  ...authorizeFaults.map(toRow),
+  ...jwksFaults.map(toRow),
 ]
 
 function toRow<S extends Scene>(fault: Fault<S>): RunnableRow {

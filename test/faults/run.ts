@@ -8,7 +8,7 @@ const found: Row[] = []
 for (const row of rows) {
   if (!row.name.toLowerCase().includes(wanted)) continue
   process.stderr.write(`${row.name} ...\n`)
-  found.push(await row.run({ answers: 2_000 }))
+  found.push(await row.run({ answers: 1_000 }))
 }
 console.log(toTable(found))
 if (found.length === 0 || !found.every(survived)) process.exitCode = 1

@@ -1,7 +1,7 @@
 // A steady load whose every answer is judged.
 import { Agent } from 'node:http'
-import { ask } from '../support/ask.ts'
-import { hungMs, type Kind, type Phase, type Scene } from './fault.ts'
+import { type Answer, type AskError, ask } from '../support/ask.ts'
+import { type Asked, hungMs, type Kind, type Phase, type Scene, type Verdict } from './fault.ts'
 
 export interface SteadyLoad {
   phase: Phase
@@ -18,8 +18,7 @@ const clientsPerGateway = 6
 const pauseMs = 4
 const mostExamples = 8
 
-export function startLoad({ gateways, kinds }: Scene): SteadyLoad {
-  const agent = new Agent({ keepAlive: true })
+export function startLoad({ gateways, kinds, failover = false }: Scene): SteadyLoad {
   const examples: string[] = []
   const waiting = new Set<{ at: number; resolve: () => void }>()
   let running = true
@@ -32,44 +31,83 @@ export function startLoad({ gateways, kinds }: Scene): SteadyLoad {
     async stop() {
       running = false
       await Promise.all(clients)
-      agent.destroy()
     },
   }
 
-  async function one(kind: Kind, port: number, n: number): Promise<void> {
-    const { phase, counts } = load
-    const { path, ...options } = kind.make(n)
-    const began = performance.now()
-    let said = ''
-    const verdict = await ask(port, path, { ...options, agent }).then(
-      (answer) => {
-        said = `${answer.status} ${answer.text.slice(0, 200)}`
-        return kind.judge(answer, phase)
-      },
-      (error: Error) => {
-        said = error.message
-        return 'lost' as const
-      },
-    )
-    const tookMs = performance.now() - began
+  async function one(kind: Kind, n: number, from: Client): Promise<void> {
+    const { counts } = load
+    const asked: Asked = { phase: load.phase, beganMs: performance.now(), client: from.index }
+    const { verdict, said } = await judged(kind, n, asked, from)
+    const tookMs = performance.now() - asked.beganMs
     counts.requests += 1
     counts.slowestMs = Math.max(counts.slowestMs, Math.round(tookMs))
     if (tookMs > hungMs) counts.hung += 1
     if (verdict !== 'ok') {
       counts[verdict] += 1
-      if (examples.length < mostExamples) examples.push(`${kind.name}, ${phase}: ${verdict}: ${said}`)
+      if (examples.length < mostExamples) examples.push(`${kind.name}, ${asked.phase}: ${verdict}: ${said}`)
     }
     for (const waiter of waiting) if (counts.requests >= waiter.at && waiting.delete(waiter)) waiter.resolve()
   }
 
   async function client(index: number): Promise<void> {
-    const { port } = gateways[index % gateways.length] as (typeof gateways)[0]
+    const all = gateways.map(({ port }) => port)
+    const at = index % all.length
+    const ports = failover ? [...all.slice(at), ...all.slice(0, at)] : [all[at] as number]
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     for (let n = index; running; n += gateways.length * clientsPerGateway) {
-      await one(kinds[Math.floor(n / gateways.length) % kinds.length] as Kind, port, n)
+      await one(kinds[Math.floor(n / gateways.length) % kinds.length] as Kind, n, { index, ports, agent })
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
+    agent.destroy()
   }
 
   const clients = Array.from({ length: gateways.length * clientsPerGateway }, (_, index) => client(index))
   return load
+}
+
+interface Client {
+  readonly index: number
+  /** Where it asks; the first one that listens. */
+  readonly ports: readonly number[]
+  readonly agent: Agent
+}
+
+async function judged(
+  kind: Kind,
+  n: number,
+  asked: Asked,
+  from: Client,
+): Promise<{ readonly verdict: Verdict; readonly said: string }> {
+  try {
+    const answer = await deliver(kind, n, from)
+    const said = `${answer.status} ${answer.text.slice(0, 200)}`
+    return { verdict: kind.judge(answer, asked.phase, asked), said }
+  } catch (error) {
+    const verdict = kind.judgeFailure?.(error as AskError, asked) ?? 'lost'
+    return { verdict, said: (error as Error).message }
+  }
+}
+
+async function deliver(kind: Kind, n: number, { ports, agent }: Client): Promise<Answer> {
+  const { path, ...options } = kind.make(n)
+  const send = (port: number) => ask(port, path, { ...options, agent })
+  if (ports.length === 1) return send(ports[0] as number)
+  let failure: unknown
+  for (const port of ports) {
+    try {
+      return await send(port).catch((error: AskError) => {
+        if (error.onKept === true && wasClosed(error)) return send(port)
+        throw error
+      })
+    } catch (error) {
+      if ((error as AskError).code !== 'ECONNREFUSED') throw error
+      failure = error
+    }
+  }
+  throw failure
+}
+
+/** Before a byte of the answer came. */
+function wasClosed({ code, message }: AskError): boolean {
+  return code === 'EPIPE' || (code === 'ECONNRESET' && message !== 'aborted')
 }

@@ -1,9 +1,10 @@
 // Two gateways before two servers, of which one can fail in every way that a server can before its answer has begun.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ask } from '../support/ask.ts'
 import { createConfigDir, startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Kind, Scene } from './fault.ts'
+import { listenAgain } from './listen-again.ts'
 
 export type Failing = 'well' | 'refuses' | 'hangs' | 'resets' | 'garbage' | '503' | 'two lengths' | 'late'
 
@@ -110,7 +111,7 @@ async function startBackend(name: string): Promise<Backend> {
     req.resume()
     respond({ name, how, req, res })
   })
-  await listen(server, 0)
+  await listenAgain(server, 0)
   const { port } = server.address() as AddressInfo
   const close = () =>
     new Promise<void>((resolve) => {
@@ -123,26 +124,11 @@ async function startBackend(name: string): Promise<Backend> {
       how = next
       // What is under way is cut off by the change, so that nothing hangs on from the state before.
       if (next === 'refuses') await close()
-      else if (!server.listening) await listen(server, port)
+      else if (!server.listening) await listenAgain(server, port)
       else server.closeAllConnections()
     },
   }
   return backend
-}
-
-/** Again and again: while it was closed, a connection of somebody else may have taken its port for a moment. */
-async function listen(server: Server, port: number): Promise<void> {
-  for (;;) {
-    const error = await new Promise<Error | null>((resolve) => {
-      server.once('error', resolve)
-      server.listen(port, '127.0.0.1', () => {
-        server.off('error', resolve)
-        resolve(null)
-      })
-    })
-    if (error === null) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 function respond(one: { name: string; how: Failing; req: IncomingMessage; res: ServerResponse }): void {

@@ -17,6 +17,13 @@ export interface AskOptions {
   readonly agent?: Agent
 }
 
+/** Why no answer came. */
+export interface AskError extends Error {
+  readonly code?: string
+  /** The connection was kept from an earlier request: the server may have closed it before this one was sent. */
+  readonly onKept?: boolean
+}
+
 export function ask(port: number, path: string, options: AskOptions = {}): Promise<Answer> {
   const { method = 'GET', host = 'acme.example.com', headers = {}, body, agent } = options
   return new Promise((resolve, reject) => {
@@ -32,7 +39,7 @@ export function ask(port: number, path: string, options: AskOptions = {}): Promi
         })
       },
     )
-    req.on('error', reject)
+    req.on('error', (error) => reject(Object.assign(error, { onKept: req.reusedSocket })))
     req.end(body)
   })
 }

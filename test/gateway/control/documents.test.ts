@@ -95,6 +95,28 @@ describe('a document behind a URL', () => {
     assert.deepEqual([first.text, server.requests.length], ['three', 3])
   })
 
+  it('that is asked for during a fetch is fetched once more: that one may have been answered before', async () => {
+    const handle = open()
+    await handle.ready
+    const held: (() => void)[] = []
+    server.answer = (_, res) => {
+      const then = text
+      held.push(() => res.end(then))
+    }
+    wiring.clock.advance(60_000)
+    await until('the periodic fetch', () => held.length === 1)
+    text = 'two'
+    const refreshed = handle.refresh()
+    await new Promise(setImmediate)
+    held[0]?.()
+    await until('the fetch that was asked for', () => held.length === 2)
+    held[1]?.()
+    await refreshed
+    assert.equal(handle.text, 'two')
+    await handle.refresh()
+    assert.equal(server.requests.length, 3, 'within the cool-down nothing is asked for')
+  })
+
   const bad: [string, Partial<DocumentSource>, TestServer['answer']][] = [
     ['the server answers 500', {}, (_, res) => void res.writeHead(500).end('x')],
     ['the server answers 404', {}, (_, res) => void res.writeHead(404).end('x')],
@@ -134,7 +156,7 @@ describe('a document behind a URL', () => {
     })
   }
 
-  it('that never comes fails after timeoutMs and is tried again, more and more seldom', async () => {
+  it('that never comes fails after timeoutMs and is tried again, less often but so that its return is soon noticed', async () => {
     server.answer = () => {}
     const handle = open({ timeoutMs: 3000 })
     await until('the request', () => server.requests.length === 1)
@@ -142,7 +164,7 @@ describe('a document behind a URL', () => {
     await handle.ready
     assert.equal(handle.text, null)
     server.answer = (_, res) => void res.writeHead(503).end()
-    for (const pauseMs of [1000, 2000, 4000, 8000]) {
+    for (const pauseMs of [1000, 2000, 3200, 3200]) {
       const count = server.requests.length
       const attempts = () => wiring.feeds.filter(({ topic }) => topic === 'document-attempt').length
       const ended = attempts()
@@ -154,7 +176,7 @@ describe('a document behind a URL', () => {
     }
     assert.equal(wiring.logged.length, 2, 'each reason is logged once')
     server.answer = (_, res) => void res.end('at last')
-    wiring.clock.advance(16_000)
+    wiring.clock.advance(3200)
     await until('the text', () => handle.text === 'at last')
   })
 
