@@ -103,12 +103,17 @@ function refuseEscape(value: number, raw: string, at: number): string | null {
   return null
 }
 
-/** `%C0%AF` is a slash for decoders that do not check, which is how it got past filters (CVE-2000-0884 and its heirs). */
+/**
+ * `%C0%AF` is a slash for decoders that do not check, which is how it got past filters (CVE-2000-0884 and its heirs). The
+ * oldest know sequences of five and six bytes, too (RFC 2279).
+ */
 function isOverlong(lead: number, raw: string, at: number): boolean {
   if (raw.charCodeAt(at) !== percent) return false
   const next = hexPair(raw, at + 1)
   if (next < 0x80 || next > 0xbf) return false
-  return lead <= 0xc1 || (lead === 0xe0 && next < 0xa0) || (lead === 0xf0 && next < 0x90)
+  if (lead <= 0xc1) return true
+  if (lead === 0xe0 || lead === 0xf0) return next < (lead === 0xe0 ? 0xa0 : 0x90)
+  return (lead === 0xf8 && next < 0x88) || (lead === 0xfc && next < 0x84)
 }
 
 function hexPair(text: string, at: number): number {

@@ -78,6 +78,8 @@ describe('the canonical path', () => {
     ['/%c1%9c', /overlong/],
     ['/%e0%80%af', /overlong/],
     ['/%f0%80%80%af', /overlong/],
+    ['/%f8%80%80%80%af', /overlong/],
+    ['/%FC%80%80%80%80%AE', /overlong/],
   ]
   for (const [target, reason] of refused) {
     test(`refuses ${JSON.stringify(target)}`, () => assert.match(pathOf(target), reason))
