@@ -20,7 +20,10 @@ export function toLimitItem(name: string, state: LimitState): string {
   return `"${name}";r=${state.remaining};t=${seconds}`
 }
 
+/** What an integer of structured fields can hold (RFC 9651 section 3.3.1); a large bucket that fills slowly needs longer. */
+const mostSeconds = 999_999_999_999_999
+
 /** Rounded up: a client that waits this long is not early. */
 export function toSeconds(ms: number): number {
-  return Math.ceil(ms / 1000)
+  return Math.min(Math.ceil(ms / 1000), mostSeconds)
 }
