@@ -1,10 +1,24 @@
 // All that is fuzzed.
 import type { Target } from './target.ts'
+import { partTargets } from './targets/answers-of-parts.ts'
 import { configTargets } from './targets/config.ts'
+import { forwardedTargets } from './targets/forwarded.ts'
+import { handshakeTargets } from './targets/handshakes.ts'
 import { parserTargets } from './targets/http1-parsers.ts'
+import { keySetTargets } from './targets/key-sets.ts'
+import { pathTargets } from './targets/paths.ts'
 import { tokenTargets } from './targets/tokens.ts'
 
-export const targets: readonly Target[] = [...parserTargets, ...configTargets, ...tokenTargets]
+export const targets: readonly Target[] = [
+  ...parserTargets,
+  ...pathTargets,
+  ...forwardedTargets,
+  ...handshakeTargets,
+  ...tokenTargets,
+  ...keySetTargets,
+  ...partTargets,
+  ...configTargets,
+]
 
 /** Throws for a name that no target has. */
 export function findTarget(name: string): Target {
