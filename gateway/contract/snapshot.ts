@@ -275,8 +275,8 @@ export interface UpstreamConfig {
     readonly errorPercent: number
   }
   readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly bodyIdleMs: number }
-  /** How requests go up: undici, or our own lean HTTP/1.1 client. TLS always goes by undici. */
-  readonly transport: 'undici' | 'http1'
+  /** How requests go up: our own lean HTTP/1.1 client, HTTP/2, or undici. TLS goes by HTTP/2 or undici. */
+  readonly transport: 'undici' | 'http1' | 'http2'
   /** True: the client's Host goes up; false: the target's. */
   readonly preserveHost: boolean
   /** For targets with https; null: the system's certificates, and verification. */

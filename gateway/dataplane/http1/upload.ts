@@ -85,7 +85,7 @@ export class Upload implements BodySink {
 }
 
 /** The body does not have the length that was announced; what follows could be read as another request. */
-class LengthMismatch extends Error {
+export class LengthMismatch extends Error {
   readonly code = 'UPSTREAM_LENGTH_MISMATCH'
   constructor() {
     super('the request body does not have the length that was announced')

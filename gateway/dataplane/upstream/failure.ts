@@ -30,6 +30,7 @@ const mismatch = deny(
   'AEGIS_BAD_REQUEST',
   'The request body does not have the length that its header gives.',
 )
+const noTunnel = deny(501, 'AEGIS_NO_WEBSOCKET', 'The service takes no WebSockets.')
 const unsendable = deny(500, 'AEGIS_INTERNAL', 'The gateway could not put the request to the service.')
 
 interface Meaning {
@@ -52,6 +53,10 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
     'UPSTREAM_CONNECT_TIMEOUT',
     { outcome: 'connect-failure', reply: connectTimedOut, retry: 'connect-failure' },
   ],
+  // Over HTTP/2 the server says so, or closed a connection before it got to the request.
+  ['UPSTREAM_UNPROCESSED', { outcome: 'connect-failure', reply: refused, retry: 'connect-failure' }],
+  ['UPSTREAM_UNSENDABLE', { outcome: 'cancelled', reply: unsendable, retry: null }],
+  ['UPSTREAM_NO_TUNNEL', { outcome: 'cancelled', reply: noTunnel, retry: null }],
   ['UPSTREAM_LENGTH_MISMATCH', { outcome: 'cancelled', reply: mismatch, retry: null }],
   ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', { outcome: 'cancelled', reply: mismatch, retry: null }],
   ['UND_ERR_INVALID_ARG', { outcome: 'cancelled', reply: unsendable, retry: null }],

@@ -3,6 +3,7 @@
 import type { Exchange } from '../exchange.ts'
 import { toUpstreamHeaders } from '../headers.ts'
 import { answerWith } from '../respond.ts'
+import { acceptsTrailers } from '../trailers.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Race } from './race.ts'
 import { breakerOpen, noHealthyUpstream } from './refusals.ts'
@@ -34,7 +35,7 @@ function tryNext(ex: Exchange, upstream: UpstreamHandle, tried: readonly Endpoin
     endpoint,
     tried,
     headers: headersFor(ex, upstream, endpoint),
-    body: bodyOf(ex),
+    body: bodyOf(ex, upstream.config.transport === 'http2'),
     again: tryNext,
   }
   const call = new UpstreamCall(ex, upstream, one)
@@ -81,5 +82,9 @@ function send(
 }
 
 function headersFor(ex: Exchange, upstream: UpstreamHandle, endpoint: Endpoint): string[] {
-  return toUpstreamHeaders(ex, upstream.hostOf(endpoint), upstream.config.preserveHost)
+  const headers = toUpstreamHeaders(ex, upstream.hostOf(endpoint), upstream.config.preserveHost)
+  // RFC 9113 section 8.2.2: all that may be said of TE. gRPC servers insist on it.
+  if (upstream.config.transport === 'http2' && acceptsTrailers(ex.down.head.fields))
+    headers.push('te', 'trailers')
+  return headers
 }

@@ -5,6 +5,7 @@ import type { UpstreamConfig } from '../../contract/snapshot.ts'
 import { toTlsConnect } from '../../contract/upstream-tls.ts'
 import { Http1Client } from '../http1/client.ts'
 import { Deadlines } from '../http1/deadlines.ts'
+import { Http2Client } from '../http2/client.ts'
 import { createPinnedConnector, withOneName } from './pinned-name.ts'
 import type { Transport } from './transport.ts'
 import { createUndiciTransport } from './undici-transport.ts'
@@ -77,13 +78,30 @@ export function createPools(): Pools {
 
 function createPool(origin: string, config: UpstreamConfig, shared: Shared): OpenPool {
   const pool = createUndiciPool(origin, config)
-  const own = config.transport === 'http1' && origin.startsWith('http://')
-  const transport = own ? createHttp1Client(origin, config, shared) : createUndiciTransport(pool)
-  return {
-    transport,
-    questions: pool,
-    close: () => Promise.all(own ? [transport.close(), pool.close()] : [transport.close()]),
-  }
+  const own = createOwnTransport(origin, config, shared)
+  if (own === null)
+    return { transport: createUndiciTransport(pool), questions: pool, close: () => pool.close() }
+  return { transport: own, questions: pool, close: () => Promise.all([own.close(), pool.close()]) }
+}
+
+/** null: undici carries the requests. */
+function createOwnTransport(origin: string, config: UpstreamConfig, shared: Shared): Transport | null {
+  if (config.transport === 'http2') return createHttp2Client(origin, config, shared.deadlines)
+  if (config.transport === 'undici' || !origin.startsWith('http://')) return null
+  return createHttp1Client(origin, config, shared)
+}
+
+function createHttp2Client(
+  origin: string,
+  { breaker, timeouts, tls }: UpstreamConfig,
+  deadlines: Deadlines,
+): Transport {
+  return new Http2Client({
+    target: { origin, tls: toTlsConnect(tls) },
+    requests: breaker.maxConnections,
+    timeouts: { ...timeouts, keepAliveMs },
+    deadlines,
+  })
 }
 
 function createHttp1Client(origin: string, { breaker, timeouts }: UpstreamConfig, shared: Shared): Transport {
@@ -102,7 +120,9 @@ function secrecyOf(origin: string, preserveHost: boolean, tls: UpstreamConfig['t
 
 function createUndiciPool(origin: string, config: UpstreamConfig): Dispatcher {
   const { timeouts, breaker, tls, preserveHost } = config
-  const connect = { timeout: timeouts.connectMs, ...toTlsConnect(tls) }
+  // Else a server with TLS chooses whether undici speaks HTTP/2 to it.
+  const allowH2 = config.transport === 'http2'
+  const connect = { timeout: timeouts.connectMs, allowH2, ...toTlsConnect(tls) }
   const options = {
     connections: breaker.maxConnections,
     // One request at a time on a connection: a slow answer never holds up another tenant's.
@@ -112,6 +132,8 @@ function createUndiciPool(origin: string, config: UpstreamConfig): Dispatcher {
     keepAliveTimeout: keepAliveMs,
     maxHeaderSize: responseHeaderBytes,
     maxResponseSize: -1,
+    allowH2,
+    ...(allowH2 ? { h2Options: { useH2c: origin.startsWith('http://') } } : {}),
   }
   // Else Host is the target's own, and so is the name that undici takes from it.
   const pinned = origin.startsWith('https://') && (preserveHost || tls?.serverName)

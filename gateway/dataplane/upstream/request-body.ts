@@ -10,11 +10,11 @@ import type { BodySink, BodySource } from './transport.ts'
 /** A body that came along with its head is held, up to this size: one write upstream, and it can be sent again. */
 const heldBytes = 16_384
 
-/** The body as it goes up: all of it, or a stream; null when there is none. */
-export function bodyOf(ex: Exchange): RequestBody | Buffer | null {
+/** The body as it goes up: all of it, or a stream, which `rewinds` where its transport can need that; null when there is none. */
+export function bodyOf(ex: Exchange, rewinds: boolean): RequestBody | Buffer | null {
   if (!ex.hasBody) return null
   if (!ex.bodyComplete && ex.body.length === 0) takeHeld(ex, Math.min(heldBytes, ex.bodyLimit))
-  if (!ex.bodyComplete) return new RequestBody(ex)
+  if (!ex.bodyComplete) return new RequestBody(ex, rewinds)
   const { buffer, byteOffset, byteLength } = ex.body
   return Buffer.from(buffer, byteOffset, byteLength)
 }
@@ -28,14 +28,19 @@ function takeHeld(ex: Exchange, limitBytes: number): void {
 }
 
 export class RequestBody implements BodySource, BodyReader {
-  /** True once a byte may have been taken from the client: this body cannot be sent a second time. */
+  /** True once a byte may have been taken from the client: this body can be sent a second time only if it rewinds. */
   started = false
   readonly #ex: Exchange
   #sink: BodySink | null = null
   #copy: BodyCopy | null = null
+  /** What came since `start`, for a second one; null: none of it is kept, or it was too much. */
+  #kept: Buffer[] | null
+  #keptBytes = 0
 
-  constructor(ex: Exchange) {
+  /** `rewinds`: its beginning is kept, so that it can go out anew. */
+  constructor(ex: Exchange, rewinds: boolean) {
     this.#ex = ex
+    this.#kept = rewinds ? [] : null
   }
 
   /** What goes up from now on goes there too, at no cost in speed. */
@@ -44,16 +49,29 @@ export class RequestBody implements BodySource, BodyReader {
   }
 
   start(sink: BodySink): void {
+    if (!this.started) this.#copy?.add(this.#ex.body)
     this.started = true
     this.#sink = sink
-    this.#copy?.add(this.#ex.body)
     if (this.#ex.body.length > 0) sink.write(Buffer.from(this.#ex.body))
+    if (this.#ex.bodyComplete) return this.#sink.end(null)
     inviteBody(this.#ex)
     this.#ex.down.read(this)
   }
 
   resume(): void {
     if (this.#sink !== null) this.#ex.down.resume()
+  }
+
+  /** What was given out is put back before what is still to come. */
+  rewind(): boolean {
+    if (this.started && this.#kept === null) return false
+    if (this.#sink !== null) this.#ex.down.pause()
+    this.#sink = null
+    if (this.#keptBytes === 0) return true
+    this.#ex.body = Buffer.concat([this.#ex.body, ...(this.#kept ?? [])])
+    this.#kept = []
+    this.#keptBytes = 0
+    return true
   }
 
   /** Nobody takes it any longer. */
@@ -71,12 +89,16 @@ export class RequestBody implements BodySource, BodyReader {
     if (ex.requestBytes > ex.bodyLimit) this.#fail(tooLarge(ex.bodyLimit))
     else {
       this.#copy?.add(bytes)
+      if (this.#kept !== null) this.#keep(this.#kept, bytes)
       if (!sink.write(bytes)) ex.down.pause()
     }
   }
 
   onEnd(trailers: Trailers): void {
     const { inspectUpTo, upstreamEdits } = this.#ex
+    // Trailers are not kept.
+    if (trailers !== null) this.#kept = null
+    if (this.#kept !== null) this.#ex.bodyComplete = true
     // Plugins that want to see what is sent do not see these.
     this.#sink?.end(inspectUpTo > 0 ? null : toUpstreamTrailers(trailers, upstreamEdits))
     this.#sink = null
@@ -85,6 +107,12 @@ export class RequestBody implements BodySource, BodyReader {
 
   onBroken(): void {
     this.#fail(clientLeft())
+  }
+
+  #keep(kept: Buffer[], bytes: Buffer): void {
+    kept.push(bytes)
+    this.#keptBytes += bytes.length
+    if (this.#keptBytes > heldBytes) this.#kept = null
   }
 
   #fail(error: GatewayError): void {

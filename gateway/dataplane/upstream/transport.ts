@@ -1,5 +1,5 @@
 // How a request goes to one target and its answer comes back, whatever client carries it. Worker thread; implemented by
-// http1/client.ts and undici-transport.ts, used by upstream-call.ts.
+// http1/client.ts, http2/client.ts and undici-transport.ts, used by upstream-call.ts.
 import type { Duplex } from 'node:stream'
 import type { Fields } from '../http1/fields.ts'
 import type { Trailers } from '../trailers.ts'
@@ -18,6 +18,8 @@ export interface BodySink {
 export interface BodySource {
   start(sink: BodySink): void
   resume(): void
+  /** True: `start` gives everything from the first byte on, once more. */
+  rewind(): boolean
 }
 
 export interface UpstreamRequest {
@@ -58,7 +60,7 @@ export interface UpstreamHandler {
 }
 
 export interface Transport {
-  /** False: all connections are busy and the request waits until one is free. */
+  /** False: the request waits for a connection, for who knows how long. */
   dispatch(request: UpstreamRequest, handler: UpstreamHandler): boolean
   /** Lets requests under way end; resolves when the last connection is closed. */
   close(): Promise<unknown>

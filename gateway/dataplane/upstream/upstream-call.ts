@@ -225,7 +225,9 @@ export class UpstreamCall implements UpstreamHandler {
     ex.responseBytes += held.length
     if (this.#complete) return ex.down.end(held.length === 0 ? null : held, this.#trailers)
     const length = ex.responseHeader('content-length')
-    if (length !== undefined) this.#due = Number(length) - held.length
+    // Over HTTP/2 the end may say more than the last byte: trailers, or that the answer is broken.
+    if (length !== undefined && this.#upstream.config.transport !== 'http2')
+      this.#due = Number(length) - held.length
     if (held.length > 0 && !ex.down.write(held)) return ex.down.onDrain(() => stream.resume())
     stream.resume()
     // Streams (SSE above all) show their head before their first byte of body; where a body came along with the head,
@@ -284,9 +286,9 @@ export class UpstreamCall implements UpstreamHandler {
     const { tried, body } = this.#try
     if (this.#ex.ended || tried.length >= config.retry.attempts || !config.retry.on.includes(reason))
       return false
-    if (body instanceof RequestBody && body.started) return false
     // Nothing was sent, or doing it twice has the effect of doing it once.
     if (reason !== 'connect-failure' && !idempotent.has(this.#ex.method)) return false
+    if (body instanceof RequestBody && body.started && !body.rewind()) return false
     return cluster.takeRetry()
   }
 

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Fields } from '../../../../gateway/dataplane/http1/fields.ts'
+import type { Trailers } from '../../../../gateway/dataplane/trailers.ts'
 import type {
   BodySink,
   BodySource,
@@ -15,6 +17,8 @@ export class Heard implements UpstreamHandler {
   status = 0
   interim: number[] = []
   body = ''
+  headers: readonly string[] = []
+  trailers: Trailers = null
   ends = 0
   error: (Error & { code?: string }) | null = null
   onHeadDo: (stream: UpstreamStream) => void = () => {}
@@ -24,11 +28,12 @@ export class Heard implements UpstreamHandler {
     this.stream = stream
     this.onStartDo(stream)
   }
-  onHead(stream: UpstreamStream, status: number): void {
+  onHead(stream: UpstreamStream, status: number, { raw }: Fields): void {
     assert.equal(this.ends, 0, 'a head behind the end')
     if (status < 200) this.interim.push(status)
     else {
       this.status = status
+      this.headers = raw
       this.onHeadDo(stream)
     }
   }
@@ -36,7 +41,8 @@ export class Heard implements UpstreamHandler {
     assert.equal(this.ends, 0, 'bytes behind the end')
     this.body += bytes.toString('latin1')
   }
-  onEnd(): void {
+  onEnd(trailers: Trailers): void {
+    this.trailers = trailers
     this.ends += 1
   }
   onUpgrade(): void {
@@ -96,5 +102,8 @@ export class Source implements BodySource {
   }
   resume(): void {
     this.feed()
+  }
+  rewind(): boolean {
+    return false
   }
 }

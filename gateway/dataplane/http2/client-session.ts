@@ -1,0 +1,217 @@
+// One connection to an HTTP/2 upstream. It counts as up once the server has sent its SETTINGS: a server that speaks
+// something else is found out before a request is lost on it. Worker thread; made by client.ts.
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionRequestOptions,
+  connect,
+  constants,
+} from 'node:http2'
+import type { Socket } from 'node:net'
+import { type ClientTimeouts, UpstreamTimeout } from '../http1/client-connection.ts'
+import type { Deadlines, Limited } from '../http1/deadlines.ts'
+import type { ClientCall } from './client-call.ts'
+import { dial, Http2Fault, type Http2Target } from './dial.ts'
+
+export interface SessionOwner {
+  readonly timeouts: ClientTimeouts
+  readonly deadlines: Deadlines
+  readonly target: Http2Target
+  /** It can take requests. */
+  onReady(session: ClientSession): void
+  /** It may be able to take another request. */
+  onRoom(session: ClientSession): void
+  /** It is no more; `connectError` says why it never came up, null when it did. */
+  onGone(session: ClientSession, connectError: Error | null): void
+  /** The server has not seen this request: it may go out anew. */
+  onUnprocessed(call: ClientCall): void
+}
+
+/** However many streams a server allows: one slow connection should not carry everybody. */
+const mostStreams = 256
+/** Stream ids are spent after 2^30 requests (RFC 9113 section 5.1.1). */
+const mostRequests = 2 ** 29
+/** SETTINGS, PING and GOAWAY frames between two ticks of a second; a server that sends more is given up. */
+const mostControlFrames = 1_000
+
+const options = {
+  settings: { enablePush: false, initialWindowSize: 262_144, maxHeaderListSize: 65_536 },
+  maxHeaderListPairs: 256,
+  maxSendHeaderBlockLength: 131_072,
+  // What is queued for a server that takes nothing; in megabytes.
+  maxSessionMemory: 64,
+  // Repeated fields go up as they came.
+  strictSingleValueFields: false,
+}
+
+const closed = new Error('the connection was closed')
+
+export class ClientSession implements Limited {
+  deadlineMs: number
+  readonly scheme: 'http' | 'https'
+  /** Why it ended; null while it lives, or when there was no fault. */
+  reason: Error | null = null
+  readonly #owner: SessionOwner
+  readonly #socket: Socket
+  #session: ClientHttp2Session | null = null
+  /** By the peer; 0 before its SETTINGS came. */
+  #allowed = 0
+  #open = 0
+  #requests = 0
+  /** The highest stream that the server acts upon; Infinity before a GOAWAY. */
+  #lastProcessed = Number.POSITIVE_INFINITY
+  #ready = false
+  #gone = false
+  /** It is asked for a sign of life. */
+  #checking = false
+  #heardMs = 0
+  #controlFrames = 0
+  #controlSince = 0
+
+  constructor(owner: SessionOwner) {
+    const { deadlines, timeouts, target } = owner
+    this.#owner = owner
+    this.scheme = target.origin.startsWith('https:') ? 'https' : 'http'
+    this.deadlineMs = deadlines.after(timeouts.connectMs)
+    deadlines.watch(this)
+    this.#socket = dial(target, (fault) => (fault === null ? this.#begin() : this.fail(fault)))
+  }
+
+  get hasRoom(): boolean {
+    const session = this.#session
+    return (
+      this.#ready && !this.#checking && !this.#gone && session?.closed === false && this.#open < this.#allowed
+    )
+  }
+
+  /** Streams that the server allows, as far as they are used. */
+  get allowed(): number {
+    return this.#allowed
+  }
+
+  /** Only where there is room. */
+  request(fields: readonly string[], how: ClientSessionRequestOptions): ClientHttp2Stream {
+    const session = this.#session as ClientHttp2Session
+    const stream = session.request(fields, how)
+    this.#open += 1
+    this.#requests += 1
+    this.deadlineMs = 0
+    if (this.#requests >= mostRequests) session.close()
+    return stream
+  }
+
+  onStreamClosed(_call: ClientCall): void {
+    this.#open -= 1
+    if (this.#gone) return
+    if (this.#open === 0 && !this.#checking) this.#awaitRequest()
+    this.#owner.onRoom(this)
+  }
+
+  /** RFC 9113 section 6.8: the server says that it has not acted upon it, or it never left. */
+  isUnprocessed(stream: ClientHttp2Stream): boolean {
+    return stream.id === undefined || stream.id > this.#lastProcessed
+  }
+
+  /** Something came. */
+  heard(): void {
+    this.#heardMs = this.#owner.deadlines.after(0)
+  }
+
+  /** Nobody answered a request that went out at `sinceMs`, a value of Deadlines.after(0). */
+  suspect(sinceMs: number): void {
+    const { deadlines, timeouts } = this.#owner
+    if (this.#heardMs < sinceMs && deadlines.after(0) - sinceMs >= timeouts.connectMs) this.check()
+  }
+
+  /**
+   * Takes no requests until the peer has shown that it is there; ends when it does not. By SETTINGS, which has to be
+   * acknowledged as PING has to: gRPC servers count PINGs, and hang up on who sends many.
+   */
+  check(): void {
+    const session = this.#session
+    if (session === null || this.#checking || this.#gone || session.destroyed) return
+    this.#checking = true
+    this.deadlineMs = this.#owner.deadlines.after(this.#owner.timeouts.connectMs)
+    session.settings({ enablePush: false }, (error) => {
+      if (error !== null || this.#gone) return
+      this.#checking = false
+      this.deadlineMs = 0
+      if (this.#open === 0) this.#awaitRequest()
+      this.#owner.onRoom(this)
+    })
+  }
+
+  /** Takes no more requests; ends with the last one under way. */
+  close(): void {
+    if (this.#session === null) this.fail(closed)
+    else this.#session.close()
+  }
+
+  /** Ends it, and all that is under way. */
+  fail(error: Error): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.reason ??= error
+    this.#owner.deadlines.unwatch(this)
+    this.#session?.destroy()
+    this.#socket.destroy()
+    this.#owner.onGone(this, this.#ready ? null : error)
+  }
+
+  onDeadline(): void {
+    const { connectMs } = this.#owner.timeouts
+    if (!this.#ready)
+      this.fail(new UpstreamTimeout('UPSTREAM_CONNECT_TIMEOUT', `no connection within ${connectMs} ms`))
+    else if (this.#checking)
+      this.fail(new Error(`the connection is dead: no sign of life in ${connectMs} ms`))
+    else this.close()
+  }
+
+  #begin(): void {
+    if (this.#gone) return
+    const session = connect(this.#owner.target.origin, { ...options, createConnection: () => this.#socket })
+    this.#session = session
+    session.on('remoteSettings', ({ maxConcurrentStreams = mostStreams }) => {
+      this.#countControl()
+      this.#allowed = Math.min(maxConcurrentStreams, mostStreams)
+      this.#onSettings()
+    })
+    session.on('ping', () => this.#countControl())
+    session.on('goaway', (_code, lastStreamId) => {
+      this.#countControl()
+      this.#lastProcessed = Math.min(this.#lastProcessed, lastStreamId)
+    })
+    // It was told not to.
+    session.on('stream', (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM))
+    session.on('error', (error) => {
+      this.reason ??= this.#ready ? error : notHttp2(error)
+    })
+    session.on('close', () => this.fail(this.reason ?? (this.#ready ? closed : notHttp2(closed))))
+  }
+
+  #onSettings(): void {
+    if (this.#gone) return
+    if (this.#ready) return this.#owner.onRoom(this)
+    this.#ready = true
+    this.#awaitRequest()
+    this.#owner.onReady(this)
+  }
+
+  #awaitRequest(): void {
+    this.deadlineMs = this.#owner.deadlines.after(this.#owner.timeouts.keepAliveMs)
+  }
+
+  #countControl(): void {
+    const now = performance.now()
+    if (now - this.#controlSince > 1_000) {
+      this.#controlSince = now
+      this.#controlFrames = 0
+    }
+    this.#controlFrames += 1
+    if (this.#controlFrames > mostControlFrames) this.fail(new Error('the server floods the connection'))
+  }
+}
+
+function notHttp2(error: Error): Http2Fault {
+  return new Http2Fault('UPSTREAM_NOT_HTTP2', `the server does not speak HTTP/2: ${error.message}`)
+}

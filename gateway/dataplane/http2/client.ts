@@ -1,0 +1,104 @@
+// Requests to one target over HTTP/2: its sessions, and the requests that wait for a stream. Worker thread; made by
+// upstream/pools.ts.
+import type { ClientTimeouts } from '../http1/client-connection.ts'
+import type { Deadlines } from '../http1/deadlines.ts'
+import type { Transport, UpstreamHandler, UpstreamRequest } from '../upstream/transport.ts'
+import { ClientCall } from './client-call.ts'
+import { ClientSession, type SessionOwner } from './client-session.ts'
+import { Http2Fault, type Http2Target } from './dial.ts'
+
+export interface Http2ClientOptions {
+  readonly target: Http2Target
+  /** Requests under way at most; so many sessions are opened at most where a server allows one stream each. */
+  readonly requests: number
+  readonly timeouts: ClientTimeouts
+  readonly deadlines: Deadlines
+}
+
+/** A server that allows few streams, or none, must not make us open connections without end. */
+const mostSessions = 32
+
+export class Http2Client implements Transport, SessionOwner {
+  readonly timeouts: ClientTimeouts
+  readonly deadlines: Deadlines
+  readonly target: Http2Target
+  readonly #most: number
+  readonly #sessions = new Set<ClientSession>()
+  readonly #waiting: ClientCall[] = []
+  #connecting = 0
+  /** What a new session is thought to take, from the one before. */
+  #expected = 100
+  #closed: PromiseWithResolvers<void> | null = null
+
+  constructor({ target, requests, timeouts, deadlines }: Http2ClientOptions) {
+    this.target = target
+    this.#most = Math.min(requests, mostSessions)
+    this.timeouts = timeouts
+    this.deadlines = deadlines
+  }
+
+  dispatch(request: UpstreamRequest, handler: UpstreamHandler): boolean {
+    const call = new ClientCall(this, request, handler)
+    if (request.upgrade) {
+      call.fail(new Http2Fault('UPSTREAM_NO_TUNNEL', 'a WebSocket cannot go to an HTTP/2 upstream'))
+      return true
+    }
+    for (const session of this.#sessions) {
+      if (!session.hasRoom) continue
+      call.start(session)
+      return true
+    }
+    this.#waiting.push(call)
+    this.#openForWaiting()
+    return false
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= Promise.withResolvers()
+    this.#closeUnused()
+    return this.#closed.promise
+  }
+
+  onReady(session: ClientSession): void {
+    this.#connecting -= 1
+    this.#expected = Math.max(1, session.allowed)
+    this.onRoom(session)
+  }
+
+  onRoom(session: ClientSession): void {
+    while (this.#waiting.length > 0 && session.hasRoom) this.#waiting.shift()?.start(session)
+    this.#openForWaiting()
+    if (this.#closed !== null) this.#closeUnused()
+  }
+
+  onGone(session: ClientSession, connectError: Error | null): void {
+    this.#sessions.delete(session)
+    if (connectError !== null) {
+      this.#connecting -= 1
+      // All that would have gone over it.
+      for (const call of this.#waiting.splice(0, this.#expected)) call.fail(connectError)
+    }
+    this.#openForWaiting()
+    if (this.#closed !== null) this.#closeUnused()
+  }
+
+  onUnprocessed(call: ClientCall): void {
+    this.#waiting.unshift(call)
+    for (const session of this.#sessions) if (session.hasRoom) return this.onRoom(session)
+    this.#openForWaiting()
+  }
+
+  #openForWaiting(): void {
+    while (this.#waiting.length > this.#connecting * this.#expected) {
+      if (this.#sessions.size >= this.#most) return
+      this.#connecting += 1
+      this.#sessions.add(new ClientSession(this))
+    }
+  }
+
+  #closeUnused(): void {
+    if (this.#waiting.length > 0) return
+    for (const session of this.#sessions) session.close()
+    if (this.#sessions.size === 0) this.#closed?.resolve()
+  }
+}
