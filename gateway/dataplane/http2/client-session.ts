@@ -79,9 +79,8 @@ export class ClientSession implements Limited {
 
   get hasRoom(): boolean {
     const session = this.#session
-    return (
-      this.#ready && !this.#checking && !this.#gone && session?.closed === false && this.#open < this.#allowed
-    )
+    if (session === null || session.closed || session.destroyed || this.#gone) return false
+    return this.#ready && !this.#checking && this.#open < this.#allowed
   }
 
   /** Streams that the server allows, as far as they are used. */
