@@ -60,14 +60,16 @@ export interface ConnectionPool {
   readonly deadlines: Deadlines
   /** All connections read into it: bytes are used up before the next read. */
   readonly readBuffer: Uint8Array
-  onConnected(): void
+  onConnected(connection: ClientConnection): void
   /** It can take a request now. */
   onFree(connection: ClientConnection): void
-  /** It is no more; `connectError` says why it never came up, null when it did. */
-  onGone(connection: ClientConnection, connectError: Error | null): void
+  /** It is no more; `unused` says why no request could go out on it, null when one did or could have. */
+  onGone(connection: ClientConnection, unused: Error | null): void
 }
 
-const closed = new SyntaxFault('the connection was closed')
+/** By us. */
+const closed = new Error('the connection was closed')
+const closedByUpstream = new SyntaxFault('the upstream closed the connection')
 
 export class ClientConnection implements ResponseSink, UploadOwner, Limited {
   deadlineMs: number
@@ -77,6 +79,7 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
   #call: Call | null = null
   #upload: Upload | null = null
   #connected = false
+  #used = false
   #gone = false
   /** The final head came. */
   #answered = false
@@ -115,6 +118,7 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
     }
     this.#call = call
     call.connection = this
+    this.#used = true
     this.#answered = false
     this.deadlineMs = this.#pool.deadlines.after(this.#pool.timeouts.headersMs)
     this.#parser.expect(request.method, request.upgrade ? 'websocket' : '')
@@ -246,7 +250,7 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
 
   #onConnect = (): void => {
     this.#connected = true
-    this.#pool.onConnected()
+    this.#pool.onConnected(this)
     this.release()
   }
 
@@ -310,11 +314,11 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
     } catch (error) {
       return this.fail(error as Error)
     }
-    this.fail(closed)
+    this.fail(closedByUpstream)
   }
 
   #onError = (error: Error): void => this.fail(error)
-  #onClose = (): void => this.fail(closed)
+  #onClose = (): void => this.fail(closedByUpstream)
 
   /** Ends the connection, and with it the call that it has. */
   fail(error: Error): void {
@@ -322,7 +326,7 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
     const call = this.#call
     if (call !== null) this.#letGo(call)
     this.#stopUpload()
-    this.#destroy(this.#connected ? null : error)
+    this.#destroy(this.#used || error === closed ? null : error)
     call?.handler.onError(error)
   }
 
@@ -331,14 +335,14 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
     this.#upload = null
   }
 
-  #destroy(connectError: Error | null): void {
+  #destroy(unused: Error | null): void {
     this.#socket.destroy()
-    this.#forget(connectError)
+    this.#forget(unused)
   }
 
-  #forget(connectError: Error | null): void {
+  #forget(unused: Error | null): void {
     this.#gone = true
     this.#pool.deadlines.unwatch(this)
-    this.#pool.onGone(this, connectError)
+    this.#pool.onGone(this, unused)
   }
 }

@@ -22,8 +22,12 @@ export class Http1Client implements Transport, ConnectionPool {
   readonly #all = new Set<ClientConnection>()
   /** The most recently used last, so that those too many get old and go. */
   readonly #free: ClientConnection[] = []
+  /** Free since turn `#freshTurn` of the event loop: whether the upstream closed behind its answer was not looked at yet. */
+  readonly #fresh: ClientConnection[] = []
+  #freshTurn = 0
   readonly #waiting: Call[] = []
-  #connecting = 0
+  readonly #connecting = new Set<ClientConnection>()
+  #turn: NodeJS.Immediate | null = null
   #closed: PromiseWithResolvers<void> | null = null
 
   constructor({ origin, connections, timeouts, deadlines, readBuffer }: Http1ClientOptions) {
@@ -41,43 +45,43 @@ export class Http1Client implements Transport, ConnectionPool {
   dispatch(request: UpstreamRequest, handler: UpstreamHandler): boolean {
     const call = new Call(request, handler)
     if (request.upgrade) return this.#dispatchHandshake(call)
-    const free = this.#free.pop()
+    this.#settle()
+    const free = this.#waiting.length === 0 ? this.#free.pop() : undefined
     if (free !== undefined) {
       if (!free.start(call)) this.onFree(free)
       return true
     }
     this.#waiting.push(call)
-    return this.#openForWaiting()
+    if (this.#fresh.length > 0) this.#awaitTurn()
+    return this.#open(this.#waiting.length - this.#connecting.size)
   }
 
   close(): Promise<void> {
     this.#closed ??= Promise.withResolvers()
-    for (const connection of [...this.#free]) connection.close()
+    this.#closeIdle()
     this.#resolveWhenClosed()
     return this.#closed.promise
   }
 
-  onConnected(): void {
-    this.#connecting -= 1
+  onConnected(connection: ClientConnection): void {
+    this.#connecting.delete(connection)
   }
 
   onFree(connection: ClientConnection): void {
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (connection.start(next)) return
-    }
-    if (this.#closed !== null) connection.close()
-    else this.#free.push(connection)
+    this.#settle()
+    this.#fresh.push(connection)
+    if (this.#waiting.length > 0) this.#awaitTurn()
+    else this.#closeIdle()
   }
 
-  onGone(connection: ClientConnection, connectError: Error | null): void {
+  onGone(connection: ClientConnection, unused: Error | null): void {
     this.#all.delete(connection)
-    const at = this.#free.indexOf(connection)
-    if (at >= 0) this.#free.splice(at, 1)
-    if (connectError !== null) {
-      this.#connecting -= 1
-      this.#waiting.shift()?.handler.onError(connectError)
-    }
-    this.#openForWaiting()
+    this.#connecting.delete(connection)
+    remove(this.#fresh, connection)
+    remove(this.#free, connection)
+    // Who waited for one that was of no use at all does not wait for another.
+    if (unused !== null) this.#waiting.shift()?.handler.onError(unused)
+    this.#serveWaiting()
     this.#resolveWhenClosed()
   }
 
@@ -87,14 +91,55 @@ export class Http1Client implements Transport, ConnectionPool {
     return true
   }
 
-  /** One connection for each request that waits, up to the most allowed; false when that is reached. */
-  #openForWaiting(): boolean {
-    while (this.#connecting < this.#waiting.length) {
+  /** A connection for each request that waits. */
+  #serveWaiting(): void {
+    const ready = this.#free.length + this.#fresh.length
+    if (this.#waiting.length > 0 && ready > 0) this.#awaitTurn()
+    this.#open(this.#waiting.length - ready - this.#connecting.size)
+  }
+
+  /** Up to the most allowed; false when that is reached. */
+  #open(count: number): boolean {
+    for (let i = 0; i < count; i++) {
       if (this.#all.size >= this.#most) return false
-      this.#connecting += 1
-      this.#all.add(new ClientConnection(this, this.#address, false))
+      const connection = new ClientConnection(this, this.#address, false)
+      this.#all.add(connection)
+      this.#connecting.add(connection)
     }
     return true
+  }
+
+  /**
+   * What came free is looked at once more before it is used: an upstream may close right behind its answer, and a request on
+   * that connection would be lost. By the next turn of the event loop such an end was read.
+   */
+  #settle(): void {
+    const turn = performance.nodeTiming.uvMetricsInfo.loopCount
+    if (turn === this.#freshTurn) return
+    this.#freshTurn = turn
+    for (const connection of this.#fresh) this.#free.push(connection)
+    this.#fresh.length = 0
+  }
+
+  #awaitTurn(): void {
+    this.#turn ??= setImmediate(this.#onTurn)
+  }
+
+  #onTurn = (): void => {
+    this.#turn = null
+    this.#settle()
+    while (this.#waiting.length > 0) {
+      const connection = this.#free.pop()
+      if (connection === undefined) break
+      if (!connection.start(this.#waiting.shift() as Call)) this.#free.push(connection)
+    }
+    this.#serveWaiting()
+    this.#closeIdle()
+  }
+
+  #closeIdle(): void {
+    if (this.#closed === null || this.#waiting.length > 0) return
+    for (const connection of [...this.#free, ...this.#fresh]) connection.close()
   }
 
   #resolveWhenClosed(): void {
@@ -125,8 +170,13 @@ class HandshakePool implements ConnectionPool {
     if (call === null || !connection.start(call)) connection.close()
   }
 
-  onGone(_: ClientConnection, connectError: Error | null): void {
-    if (connectError !== null) this.#call?.handler.onError(connectError)
+  onGone(_: ClientConnection, unused: Error | null): void {
+    if (unused !== null) this.#call?.handler.onError(unused)
     this.#call = null
   }
+}
+
+function remove(list: ClientConnection[], one: ClientConnection): void {
+  const at = list.indexOf(one)
+  if (at >= 0) list.splice(at, 1)
 }

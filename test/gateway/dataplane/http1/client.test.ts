@@ -102,6 +102,39 @@ describe('the client of an upstream', () => {
     assert.equal(upstream.connections, 2)
   })
 
+  it('loses no request that waits behind an answer with which the upstream closes', async () => {
+    await open((socket, head) => void socket.end(ok(pathOf(head))), { connections: 2 })
+    const post = { method: 'POST', body: Buffer.from('b'), length: 1 }
+    const calls = Array.from({ length: 200 }, (_, i) => ask(`/${i}`, post))
+    await over(...calls)
+    assert.deepEqual(
+      calls.map(({ body, error }) => error?.message ?? body),
+      calls.map((_, i) => `/${i}`),
+    )
+    assert.equal(upstream.connections, 200)
+  })
+
+  it('believes no answer that came before its request', async () => {
+    await open((socket, head) => socket.write(ok(pathOf(head))))
+    upstream.server.prependOnceListener('connection', (socket) => socket.end(ok('evil')))
+    const early = ask('/early')
+    await over(early)
+    assert.match(String(early.error?.message), /bytes that belong to no message/)
+    const next = ask('/next')
+    await over(next)
+    assert.equal(next.body, '/next')
+    assert.deepEqual(upstream.heads.map(pathOf), ['/next'])
+  })
+
+  it('does not connect again and again to an upstream that closes at once', async () => {
+    await open(() => {})
+    upstream.server.prependListener('connection', (socket) => socket.resetAndDestroy())
+    const calls = Array.from({ length: 3 }, () => ask('/'))
+    await over(...calls)
+    assert.ok(calls.every(({ error, ends }) => error !== null && ends === 1))
+    assert.equal(upstream.connections, 3)
+  })
+
   it('gives nobody the bytes that came behind an answer while it was held back', async () => {
     await open(
       (socket, _, connection) => void socket.write(connection === 1 ? ok('x') + ok('evil') : ok('good')),
