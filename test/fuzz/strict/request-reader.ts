@@ -13,6 +13,7 @@ export interface StrictRequest {
   /** latin1; as much of it as is there. */
   readonly body: string
   readonly complete: boolean
+  readonly trailers: readonly StrictField[] | null
 }
 
 export interface StrictRequests {
@@ -35,9 +36,9 @@ export function readRequestsStrictly(text: string): StrictRequests {
     if (typeof head === 'string') return { requests, end: head }
     const read = readHead(head.text)
     if (read === null) return { requests, end: 'refused' }
-    const { body, complete, broken, behind } = readBody(read, head.behind)
+    const { body, complete, broken, behind, trailers } = readBody(read, head.behind)
     const { method, target, version, fields, keepAlive } = read
-    requests.push({ method, target, version, fields, keepAlive, body, complete })
+    requests.push({ method, target, version, fields, keepAlive, body, complete, trailers })
     if (broken) return { requests, end: 'refused' }
     if (!complete) return { requests, end: 'waiting' }
     if (!keepAlive) return { requests, end: 'closed' }
@@ -54,7 +55,7 @@ function cutHead(text: string): { text: string; behind: string } | 'refused' | '
   return isOnlySingleCrlf(text) ? 'waiting' : 'refused'
 }
 
-interface Head extends Omit<StrictRequest, 'body' | 'complete'> {
+interface Head extends Omit<StrictRequest, 'body' | 'complete' | 'trailers'> {
   readonly framing: { chunked: boolean; length: number }
 }
 
@@ -99,7 +100,7 @@ function readBody({ framing }: Head, text: string) {
   if (framing.chunked) return readChunks(text, headLimitBytes)
   const body = text.slice(0, framing.length)
   const complete = body.length === framing.length
-  return { body, complete, broken: false, behind: text.slice(framing.length) }
+  return { body, complete, broken: false, behind: text.slice(framing.length), trailers: null }
 }
 
 /** RFC 9112 section 9.3. */

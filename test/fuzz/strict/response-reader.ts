@@ -10,6 +10,7 @@ export interface StrictResponse {
   readonly status: number
   readonly fields: readonly StrictField[]
   readonly body: string
+  readonly trailers: readonly StrictField[] | null
   /** All of the answer is there, where the end of the bytes is the end of the connection. */
   readonly complete: boolean
   /** The bytes are no answer, or go on behind it. */
@@ -28,7 +29,15 @@ export function readResponseStrictly(text: string, method: string): StrictRespon
   const interim: number[] = []
   let rest = text
   let spoiled = false
-  const nothing = { interim, status: 0, fields: [], body: '', complete: false, reusable: false }
+  const nothing = {
+    interim,
+    status: 0,
+    fields: [],
+    body: '',
+    trailers: null,
+    complete: false,
+    reusable: false,
+  }
   for (;;) {
     const head = cutHead(rest)
     // The end of the connection within a head is no end of an answer.
@@ -108,13 +117,13 @@ function readFinal(head: Head, behind: string, { method, interim, spoiled }: Ask
   const reusable = open && !bodyless && !body.untilClose && !refused
   return {
     ...{ interim, status, fields, refused },
-    ...{ body: body.body, complete: body.complete, reusable },
+    ...{ body: body.body, trailers: body.trailers, complete: body.complete, reusable },
   }
 }
 
 function readBody(head: Head, text: string, method: string) {
   const { status, chunked, length } = head
-  const whole = { complete: true, broken: false, untilClose: false }
+  const whole = { complete: true, broken: false, untilClose: false, trailers: null }
   if (method === 'HEAD' || status === 204 || status === 304) return { ...whole, body: '', behind: text }
   if (chunked) return { ...readChunks(text, headLimitBytes), untilClose: false }
   if (length < 0) return { ...whole, body: text, behind: '', untilClose: true }

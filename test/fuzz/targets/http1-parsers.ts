@@ -58,8 +58,8 @@ export function createResponseBytes(random: Random): string {
   return mutateSome(createResponse(random) + (random.chance(0.1) ? createResponse(random) : ''), random)
 }
 
-function toFlat(fields: readonly StrictField[]): string[] {
-  return fields.flatMap(({ name, value }) => [name, value])
+function toFlat(fields: readonly StrictField[] | null): string[] | null {
+  return fields?.flatMap(({ name, value }) => [name, value]) ?? null
 }
 
 /** Read as the second reader reads it, and the same however it is cut. */
@@ -71,9 +71,10 @@ const requestBytes: Target = {
     const bytes = Buffer.from(input, 'latin1')
     const whole = parseRequests([bytes])
     const strict = readRequestsStrictly(input)
-    const expected = strict.requests.map(({ fields, ...request }) => ({
+    const expected = strict.requests.map(({ fields, trailers, ...request }) => ({
       ...request,
       headers: toFlat(fields),
+      trailers: toFlat(trailers),
     }))
     assert.deepEqual(whole.requests, expected)
     assert.equal(whole.fault !== null, strict.end === 'refused')
@@ -121,8 +122,8 @@ const responseBytes: Target = {
     const bytes = Buffer.from(input, 'latin1')
     const method = random.pick(['GET', 'GET', 'HEAD'])
     const whole = toVerdict(parse([bytes], method))
-    const { fields, ...strict } = readResponseStrictly(input, method)
-    assert.deepEqual(whole, { ...strict, headers: toFlat(fields) })
+    const { fields, trailers, ...strict } = readResponseStrictly(input, method)
+    assert.deepEqual(whole, { ...strict, headers: toFlat(fields), trailers: toFlat(trailers) })
     assert.deepEqual(toVerdict(parse(toRandomPieces(bytes, random), method)), whole)
   },
 }
