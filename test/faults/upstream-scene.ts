@@ -1,12 +1,16 @@
-// Two gateways before two servers, of which one can fail in every way that a server can before its answer has begun.
+// Two gateways before two servers, of which one, or both, can fail in every way that a server can.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ask } from '../support/ask.ts'
 import { createConfigDir, startGateway, type TestGateway } from '../support/gateway.ts'
+import { type BlackHole, openBlackHole } from './black-hole.ts'
 import type { Kind, Scene } from './fault.ts'
+import { type ActName, acts, mayCut } from './hostile-acts.ts'
 import { listenAgain } from './listen-again.ts'
 
-export type Failing = 'well' | 'refuses' | 'hangs' | 'resets' | 'garbage' | '503' | 'two lengths' | 'late'
+export type Failing =
+  | ActName
+  | ('well' | 'refuses' | 'swallows' | 'hangs' | 'resets' | 'garbage' | '503' | 'two lengths' | 'late')
 
 export interface UpstreamScene extends Scene {
   /** How the first of the two servers, or both, answer from now on. */
@@ -17,6 +21,8 @@ interface Account {
   requests: number
   /** A request that began before may have met what was broken meanwhile. */
   disturbed: boolean
+  /** Some of them may have had the head of an answer when it broke off. */
+  mayBeCut: boolean
 }
 
 interface Backend {
@@ -35,11 +41,12 @@ export async function startUpstreamScene(): Promise<UpstreamScene> {
   const config = createConfig(backends.map(({ port }) => `http://127.0.0.1:${port}`))
   const dirs = await Promise.all([1, 2].map(() => createConfigDir(config)))
   const gateways = await Promise.all(dirs.map(({ dir }) => startGateway({ configDir: dir })))
-  const account: Account = { requests: 0, disturbed: false }
+  const account: Account = { requests: 0, disturbed: false, mayBeCut: false }
   return {
     ...{ gateways, kinds: createKinds(account) },
     async fail(how, whom = 'one') {
       account.disturbed = true
+      account.mayBeCut ||= mayCut(how)
       await Promise.all((whom === 'one' ? backends.slice(0, 1) : backends).map((one) => one.become(how)))
     },
     recovered: async () =>
@@ -88,6 +95,10 @@ function createKinds(account: Account): Kind[] {
       const excused = account.disturbed && phase !== 'mended'
       return excused && [502, 503, 504].includes(answer.status) ? 'ok' : 'lost'
     },
+    judgeFailure(_error, { phase }) {
+      account.requests += 1
+      return account.mayBeCut && phase !== 'mended' ? 'ok' : 'lost'
+    },
   })
   return tenants.flatMap((tenant) => [kindOf('GET', tenant), kindOf('POST', tenant)])
 }
@@ -106,6 +117,7 @@ async function asksBoth({ port }: TestGateway, account: Account): Promise<boolea
 
 async function startBackend(name: string): Promise<Backend> {
   let how: Failing = 'well'
+  let hole: BlackHole | null = null
   const server = createServer((req, res) => {
     backend.seen += 1
     req.resume()
@@ -119,13 +131,20 @@ async function startBackend(name: string): Promise<Backend> {
       server.closeAllConnections()
     })
   const backend: Backend = {
-    ...{ port, seen: 0, close },
+    ...{ port, seen: 0 },
+    async close() {
+      await hole?.close()
+      await close()
+    },
     async become(next) {
       how = next
+      await hole?.close()
+      hole = null
       // What is under way is cut off by the change, so that nothing hangs on from the state before.
-      if (next === 'refuses') await close()
+      if (next === 'refuses' || next === 'swallows') await close()
       else if (!server.listening) await listenAgain(server, port)
       else server.closeAllConnections()
+      if (next === 'swallows') hole = await openBlackHole(port)
     },
   }
   return backend
@@ -133,8 +152,11 @@ async function startBackend(name: string): Promise<Backend> {
 
 function respond(one: { name: string; how: Failing; req: IncomingMessage; res: ServerResponse }): void {
   const { name, how, req, res } = one
-  const well = () => res.setHeader('x-served-by', name).end(`for ${String(req.headers['x-tenant-id'])}`)
-  if (how === 'well') well()
+  const text = `for ${String(req.headers['x-tenant-id'])}`
+  const well = () => res.setHeader('x-served-by', name).end(text)
+  const act = how in acts ? acts[how as ActName] : undefined
+  if (act !== undefined) act(req.socket, text)
+  else if (how === 'well') well()
   else if (how === '503') res.writeHead(503).end()
   else if (how === 'resets') req.socket.resetAndDestroy()
   else if (how === 'garbage') req.socket.end('\u0000\u0001 this is not HTTP\r\n\r\n')

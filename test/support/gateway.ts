@@ -53,6 +53,10 @@ export async function startGateway({ configDir, env = {} }: GatewayOptions): Pro
     errors += chunk.toString()
   })
   const exited = once(child, 'exit')
+  // A test that fails before it stops its gateway must neither hang nor leave it behind.
+  const reap = (): void => void child.kill('SIGKILL')
+  process.once('exit', reap)
+  child.once('exit', () => process.off('exit', reap))
   const logs = (): Record<string, unknown>[] =>
     output
       .split('\n')
@@ -62,11 +66,7 @@ export async function startGateway({ configDir, env = {} }: GatewayOptions): Pro
     if (child.exitCode !== null)
       throw new Error(`the gateway ended with ${child.exitCode}: ${errors}${output}`)
     return logs().find((line) => line.msg === 'ready')
-  }, 30_000)
-  // A test that fails before it stops its gateway must neither hang nor leave it behind.
-  const reap = (): void => void child.kill('SIGKILL')
-  process.once('exit', reap)
-  child.once('exit', () => process.off('exit', reap))
+  }, 120_000)
   for (const handle of [child, child.stdout, child.stderr]) (handle as { unref?(): void }).unref?.()
   const listeners = ready.listeners as { port: number }[]
   const port = listeners[0]?.port as number
