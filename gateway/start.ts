@@ -135,6 +135,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     entry: new URL('./worker.ts', import.meta.url),
     boot: (index) => ({ index, counters, logLevel: gateway.log.level, redis: gateway.redis }),
     blockedMs: gateway.limits.workerBlockedMs,
+    heapMb: gateway.limits.workerHeapMb,
     log,
     events: createWorkerEvents(workers),
   })

@@ -125,6 +125,12 @@ const limits = Type.Object(
       10_000,
       0,
     ),
+    workerHeapMb: wholeNumber(
+      'Heap of a worker in MiB. One that needs more is ended and replaced; 0: what Node.js allows.',
+      2048,
+      0,
+      1_048_576,
+    ),
   },
   {
     ...closed,

@@ -110,6 +110,8 @@ export interface LimitsConfig {
   readonly eventLoopLagMs: number
   /** A worker whose event loop stands still for this long is replaced; 0: it is not. */
   readonly workerBlockedMs: number
+  /** Heap of a worker; past it the worker is ended and replaced. 0: what Node.js allows. */
+  readonly workerHeapMb: number
 }
 
 export interface TimeoutsConfig {

@@ -51,6 +51,8 @@ interface Options {
   readonly boot: (index: number) => Omit<WorkerBoot, 'beats'>
   /** A worker whose event loop stands still for this long is ended and replaced; 0: none is. */
   readonly blockedMs: number
+  /** Heap of a worker; one that needs more dies alone. 0: what Node.js allows. */
+  readonly heapMb: number
   readonly events: SupervisorEvents
   readonly log: Logger
 }
@@ -140,8 +142,8 @@ class ThreadSupervisor implements Supervisor {
   }
 
   async #spawn(index: number): Promise<void> {
-    const { entry, boot, events } = this.#options
-    const thread = new Thread(index, this.#incarnations++, entry, boot(index))
+    const { events } = this.#options
+    const thread = new Thread(index, this.#incarnations++, this.#options)
     this.#all.add(thread)
     thread.listen((message) => this.#onMessage(thread, message))
     const gone = thread.gone.then((reason) => this.#onGone(thread, reason))
@@ -215,11 +217,13 @@ class Thread implements WorkerHandle {
   #lastBeat = 0
   #looks = 0
 
-  constructor(index: number, incarnation: number, entry: URL, boot: Omit<WorkerBoot, 'beats'>) {
+  constructor(index: number, incarnation: number, { entry, boot, heapMb }: Options) {
     this.index = index
     this.incarnation = incarnation
-    const workerData: WorkerBoot = { ...boot, beats: this.#beats.buffer }
-    this.#worker = new Worker(entry, { workerData, name: `aegis-worker-${index}` })
+    const workerData: WorkerBoot = { ...boot(index), beats: this.#beats.buffer }
+    // With a limit of its own a thread is ended at it; without, memory of the whole process may run out first.
+    const resourceLimits = heapMb === 0 ? {} : { maxOldGenerationSizeMb: heapMb }
+    this.#worker = new Worker(entry, { workerData, resourceLimits, name: `aegis-worker-${index}` })
     this.#worker.on('message', (message: FromWorker) => {
       for (const listener of this.#listeners) listener(message)
     })

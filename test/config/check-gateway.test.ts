@@ -274,6 +274,7 @@ test('defaults are filled in and paths are absolute, relative to the config dire
       requestsPerConnection: 0,
       eventLoopLagMs: 500,
       workerBlockedMs: 10_000,
+      workerHeapMb: 2048,
     },
     timeouts: { headersMs: 10_000, requestMs: 60_000, idleMs: 75_000, drainTimeoutMs: 30_000 },
     log: {

@@ -1,5 +1,6 @@
 // All rows of the fault table. A new one: a Fault in a file beside this one, and a line here.
 import { authorizeFaults } from './authorize.ts'
+import { configFaults } from './config.ts'
 import { consulFaults } from './consul.ts'
 import type { Fault, Row, Scene } from './fault.ts'
 import { jwksFaults } from './jwks.ts'
@@ -18,6 +19,7 @@ export const rows: readonly RunnableRow[] = [
   ...upstreamFaults.map(toRow),
   ...authorizeFaults.map(toRow),
   ...jwksFaults.map(toRow),
+  ...configFaults.map(toRow),
 ]
 
 function toRow<S extends Scene>(fault: Fault<S>): RunnableRow {

@@ -4,7 +4,7 @@ import { createSupervisor, WorkerGone, type WorkerHandle } from '../../../gatewa
 import { waitUntil } from '../../support/gateway.ts'
 import { createTestPorts } from '../../support/ports.ts'
 
-/** Answers every question with its index, dies when told to abort, blocks when told to prepare, ends when told to drain. */
+/** Answers every question with its index, dies when told to abort, blocks when told to prepare, eats memory when told to commit, ends when told to drain. */
 const entry = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort, workerData } from 'node:worker_threads'
@@ -12,6 +12,7 @@ const entry = new URL(
       if (message.kind === 'ask') parentPort.postMessage({ kind: 'answer', id: message.id, value: workerData.index, error: null })
       if (message.kind === 'abort') setTimeout(() => { throw new Error('told to die') })
       if (message.kind === 'prepare') for (;;);
+      if (message.kind === 'commit') for (const eaten = [];;) eaten.push(new Array(10_000).fill(eaten.length + 0.5))
       if (message.kind === 'drain') parentPort.postMessage({ kind: 'drained' })
     })
     const beats = new Int32Array(workerData.beats)
@@ -20,13 +21,14 @@ const entry = new URL(
   `)}`,
 )
 
-function createPair(blockedMs = 0) {
+function createPair({ blockedMs = 0, heapMb = 0 } = {}) {
   const ups: WorkerHandle[] = []
   const downs: string[] = []
   const causes: string[] = []
   const supervisor = createSupervisor({
     count: 2,
     entry,
+    heapMb,
     blockedMs,
     boot: (index) => ({ index, counters: new SharedArrayBuffer(8), logLevel: 'info', redis: null }),
     log: createTestPorts().log,
@@ -79,7 +81,7 @@ test('a worker that dies is replaced by one of the same index and another incarn
 })
 
 test('a worker whose event loop stands still is ended and replaced; the other one is left alone', async (t) => {
-  const { supervisor, ups, causes } = createPair(1_000)
+  const { supervisor, ups, causes } = createPair({ blockedMs: 1_000 })
   t.after(() => supervisor.drain(1_000))
   await supervisor.start()
   const [first] = supervisor.workers() as [WorkerHandle]
@@ -87,5 +89,16 @@ test('a worker whose event loop stands still is ended and replaced; the other on
   await waitUntil(() => ups.length === 3 && supervisor.workers().length === 2)
   assert.deepEqual(causes, ['blocked'])
   assert.deepEqual([ups[2]?.index, ups[2]?.incarnation], [0, 2])
+  assert.equal((await supervisor.ask({ topic: 'status' }, 60_000)).size, 2)
+})
+
+test('a worker that needs more heap than it may is replaced; the other one and the process live', async (t) => {
+  const { supervisor, ups, downs } = createPair({ heapMb: 48 })
+  t.after(() => supervisor.drain(1_000))
+  await supervisor.start()
+  const [first] = supervisor.workers() as [WorkerHandle]
+  first.tell({ kind: 'commit', version: 1 })
+  await waitUntil(() => ups.length === 3 && supervisor.workers().length === 2, 60_000)
+  assert.match(downs.join(), /memory limit/)
   assert.equal((await supervisor.ask({ topic: 'status' }, 60_000)).size, 2)
 })

@@ -26,6 +26,7 @@ export function createSnapshot(over: Partial<Snapshot> = {}): Snapshot {
         requestsPerConnection: 0,
         eventLoopLagMs: 0,
         workerBlockedMs: 0,
+        workerHeapMb: 0,
       },
       timeouts: { headersMs: 10_000, requestMs: 60_000, idleMs: 75_000, drainTimeoutMs: 30_000 },
       log: { level: 'silent', access: 'off', file: null, rotateBytes: 1, rotateKeep: 1 },
