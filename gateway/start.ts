@@ -1,4 +1,5 @@
 // Composes the control plane and brings the gateway up. Main thread; called by main.ts.
+import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { createAdminServer } from '../admin/server.ts'
 import type { Environment } from '../config/env.ts'
@@ -116,6 +117,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     onRevocations: spreadRevocations,
     onPurge: (purge) => forgetEverywhere(supervisor, purge),
   })
+  const viaName = `aegis-${randomBytes(6).toString('hex')}`
   // Nothing waits between this and the supervisor, which what comes from Redis is told to.
   const workers = {
     live,
@@ -133,7 +135,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   const supervisor: Supervisor = createSupervisor({
     count: gateway.workers,
     entry: new URL('./worker.ts', import.meta.url),
-    boot: (index) => ({ index, counters, logLevel: gateway.log.level, redis: gateway.redis }),
+    boot: (index) => ({ index, counters, logLevel: gateway.log.level, viaName, redis: gateway.redis }),
     blockedMs: gateway.limits.workerBlockedMs,
     heapMb: gateway.limits.workerHeapMb,
     log,

@@ -21,6 +21,7 @@ import { createClusterMetrics } from './dataplane/upstream/cluster-metrics.ts'
 import { createClusters } from './dataplane/upstream/clusters.ts'
 import { createPools } from './dataplane/upstream/pools.ts'
 import { createSubrequests } from './dataplane/upstream/subrequest.ts'
+import { createVia } from './dataplane/via.ts'
 import { createVitals } from './dataplane/vitals.ts'
 import { createLocalCounters } from './shared-state/counter-table.ts'
 
@@ -37,6 +38,7 @@ const logs = createLogBatch({
   clock,
   bindings: { worker: boot.index },
 })
+const via = createVia(boot.viaName)
 const metrics = createWorkerMetrics()
 const counters = createLocalCounters(boot.counters, clock)
 const shared = boot.redis === null ? null : await openSharedState(boot.redis)
@@ -134,6 +136,7 @@ async function prepare(version: number, snapshot: Snapshot): Promise<void> {
       instances,
       clusters,
       peers: createPeers(snapshot.gateway.trustedProxies),
+      via,
       log: logs.logger,
       random: Math.random,
       draining: () => draining,

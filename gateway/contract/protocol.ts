@@ -10,6 +10,8 @@ export interface WorkerBoot {
   /** One Int32 that the worker counts up as long as its event loop runs. */
   readonly beats: SharedArrayBuffer
   readonly logLevel: LogConfig['level']
+  /** What this process calls itself in Via; no other gateway has the same. */
+  readonly viaName: string
   /** null: all state is kept in process. */
   readonly redis: RedisConfig | null
 }

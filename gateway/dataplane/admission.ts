@@ -3,6 +3,7 @@
 import { isIPv6 } from 'node:net'
 import { answer, deny, type Reply } from '../contract/reply.ts'
 import type { Exchange } from './exchange.ts'
+import { Kind } from './http1/fields.ts'
 import { canonicalTarget } from './path.ts'
 import type { Peers } from './peers.ts'
 
@@ -24,14 +25,27 @@ export function admit(ex: Exchange): Reply | undefined {
     return refuse(ex, 405, 'AEGIS_METHOD_NOT_ALLOWED', detail, ['allow', servedMethods])
   }
   if (fault !== null) return refuse(ex, fault.status, fault.code, fault.detail)
-  return checkHost(ex) ?? checkExpectation(ex) ?? readTarget(ex, limits.urlBytes) ?? checkLength(ex)
+  return (
+    checkHost(ex) ??
+    checkExpectation(ex) ??
+    readTarget(ex, limits.urlBytes) ??
+    checkLength(ex) ??
+    (fields.kinds.includes(Kind.via) ? checkVia(ex) : undefined) ??
+    (ex.method === 'OPTIONS' ? checkForwards(ex) : undefined)
+  )
 }
 
 function readPeer(ex: Exchange, peers: Peers): void {
   ex.peerIp = peers.normalise(ex.down.remoteAddress)
   ex.peerTrusted = peers.isTrusted(ex.peerIp)
   ex.clientIp = ex.peerTrusted ? peers.clientOf(ex.peerIp, ex.header('x-forwarded-for')) : ex.peerIp
-  if (ex.peerTrusted && ex.header('x-forwarded-proto') === 'https') ex.scheme = 'https'
+  if (ex.peerTrusted) ex.scheme = schemeOf(ex.header('x-forwarded-proto')) ?? ex.scheme
+}
+
+/** What a trusted proxy says of its client; a list of several is nobody's word. */
+function schemeOf(forwarded: string | undefined): 'http' | 'https' | null {
+  const scheme = forwarded?.toLowerCase()
+  return scheme === 'http' || scheme === 'https' ? scheme : null
 }
 
 /** RFC 9112 section 3.2. */
@@ -91,6 +105,26 @@ function readTarget(ex: Exchange, urlBytes: number): Reply | undefined {
   ex.path = target.path
   ex.query = target.query
   ex.ambiguousPath = target.ambiguous
+  return undefined
+}
+
+/** RFC 5842 section 7.2. */
+function checkVia(ex: Exchange): Reply | undefined {
+  const carried = ex.runtime.via.carry(ex.header('via') ?? '', ex.peerTrusted)
+  if (carried === null)
+    return deny(508, 'AEGIS_LOOP', 'The request came back to a gateway that had passed it on.')
+  ex.carriedVia = carried
+  return undefined
+}
+
+/** RFC 9110 section 7.6.2, for OPTIONS: TRACE goes nowhere. */
+function checkForwards(ex: Exchange): Reply | undefined {
+  const given = ex.header('max-forwards')
+  if (given === undefined) return undefined
+  if (!/^[0-9]{1,9}$/.test(given)) return malformed(ex, 'Max-Forwards must be given once, as plain digits.')
+  const left = Number(given)
+  if (left === 0) return answer(204, ['allow', servedMethods])
+  ex.setUpstreamHeader('max-forwards', String(left - 1))
   return undefined
 }
 

@@ -52,6 +52,8 @@ export class Exchange {
   peerIp = ''
   clientIp = ''
   peerTrusted = false
+  /** What goes up in Via ahead of the gateway itself; '' for nothing. */
+  carriedVia = ''
   /** Content-Length; -1 when there is none. */
   contentLength: number
   hasBody: boolean

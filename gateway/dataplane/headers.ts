@@ -2,8 +2,6 @@
 import type { Exchange } from './exchange.ts'
 import { type Fields, isToken, Kind, toPlainName } from './http1/fields.ts'
 
-export const viaPseudonym = '1.1 aegis'
-
 /**
  * The flat header list of the request that goes upstream, without what frames its body. `targetHost` is used unless the
  * upstream preserves the client's.
@@ -60,7 +58,7 @@ export function findFieldFault(name: string, value: string): Error | null {
 function pushForwarded(ex: Exchange, out: string[]): void {
   const trusted = ex.peerTrusted
   const chain = trusted ? ex.header('x-forwarded-for') : undefined
-  const via = trusted ? ex.header('via') : undefined
+  const via = ex.runtime.via.own[ex.httpVersion]
   out.push(
     'x-forwarded-for',
     chain === undefined ? ex.peerIp : `${chain}, ${ex.peerIp}`,
@@ -69,7 +67,7 @@ function pushForwarded(ex: Exchange, out: string[]): void {
     'x-forwarded-port',
     (trusted ? ex.header('x-forwarded-port') : undefined) ?? ex.localPort,
     'via',
-    via === undefined ? viaPseudonym : `${via}, ${viaPseudonym}`,
+    ex.carriedVia === '' ? via : `${ex.carriedVia}, ${via}`,
     'x-request-id',
     ex.requestId,
   )
@@ -78,7 +76,13 @@ function pushForwarded(ex: Exchange, out: string[]): void {
   const certificate = ex.down.secured?.forwardedCertificate
   if (certificate) out.push('x-forwarded-client-cert', certificate)
   const prefix = ex.match?.entry.route.rewrite?.stripPrefix
-  if (prefix) out.push('x-forwarded-prefix', prefix)
+  const outer = trusted ? ex.header('x-forwarded-prefix') : undefined
+  if (prefix || outer) out.push('x-forwarded-prefix', joinPrefixes(outer, prefix ?? ''))
+}
+
+/** A proxy in front may have taken off a prefix of its own: the path that the client knows begins with both. */
+function joinPrefixes(outer = '', own: string): string {
+  return outer.endsWith('/') ? outer.slice(0, -1) + own : outer + own
 }
 
 function pushFacts(ex: Exchange, out: string[]): void {

@@ -14,6 +14,7 @@ import type { Caller } from './upstream/caller.ts'
 import type { ClusterLease, Clusters } from './upstream/clusters.ts'
 import { createMirror, type Mirror, type MirrorParts } from './upstream/mirror.ts'
 import type { UpstreamHandle } from './upstream/upstream-handle.ts'
+import type { Via } from './via.ts'
 
 export interface CompiledRoute {
   readonly chain: Chain
@@ -29,6 +30,7 @@ export interface Runtime {
   readonly router: Router<CompiledRoute>
   readonly tenants: TenantDirectory
   readonly peers: Peers
+  readonly via: Via
   /** Its onLog hooks see requests that never met a route. */
   readonly unrouted: Chain
   readonly instances: readonly Instance[]
@@ -50,6 +52,7 @@ export interface RuntimeParts {
   readonly instances: InstanceStore
   readonly clusters: Clusters
   readonly peers: Peers
+  readonly via: Via
   readonly log: Logger
   readonly random: () => number
   readonly draining: () => boolean
@@ -102,6 +105,7 @@ function compileParts(
     router: createRouter(snapshot.routes, compile),
     tenants: createTenantDirectory(snapshot),
     peers: parts.peers,
+    via: parts.via,
     unrouted: compileChain(lease.instances, null),
     instances: lease.instances,
     slotCount: parts.instances.slotCount(),

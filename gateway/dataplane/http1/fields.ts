@@ -11,14 +11,16 @@ export const Kind = {
   plain: 0,
   /** Only the gateway may say it to an upstream, or a spelling of such a name; not forwarded in requests. */
   ours: 1,
-  host: 2,
-  expect: 3,
-  contentLength: 4,
-  hop: 5,
-  connection: 6,
-  transferEncoding: 7,
-  upgrade: 8,
-  keepAlive: 9,
+  /** As ours. */
+  via: 2,
+  host: 3,
+  expect: 4,
+  contentLength: 5,
+  hop: 6,
+  connection: 7,
+  transferEncoding: 8,
+  upgrade: 9,
+  keepAlive: 10,
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
@@ -35,6 +37,7 @@ const hopByHop = [
   'proxy-connection',
   'proxy-authenticate',
   'proxy-authorization',
+  'proxy-authentication-info',
   'te',
   'trailer',
   'http2-settings',
@@ -56,7 +59,6 @@ const oursOnly = [
   'client-cert-chain',
   'forwarded',
   'x-real-ip',
-  'via',
   'traceparent',
   'tracestate',
 ]
@@ -88,6 +90,7 @@ function createKnown(): Map<string, Known> {
   for (const name of common.split(' ')) add(name, Kind.plain)
   for (const name of hopByHop) add(name, Kind.hop)
   for (const name of oursOnly) add(name, Kind.ours)
+  add('via', Kind.via)
   add('host', Kind.host)
   add('expect', Kind.expect)
   add('content-length', Kind.contentLength)

@@ -30,7 +30,13 @@ function createPair({ blockedMs = 0, heapMb = 0 } = {}) {
     entry,
     heapMb,
     blockedMs,
-    boot: (index) => ({ index, counters: new SharedArrayBuffer(8), logLevel: 'info', redis: null }),
+    boot: (index) => ({
+      index,
+      counters: new SharedArrayBuffer(8),
+      logLevel: 'info',
+      viaName: '',
+      redis: null,
+    }),
     log: createTestPorts().log,
     events: {
       onLog: () => {},

@@ -122,7 +122,7 @@ describe('headers to the upstream', () => {
     assert.equal(up['x-forwarded-proto'], 'http')
     assert.equal(up['x-forwarded-host'], 'client.test')
     assert.equal(up['x-forwarded-port'], '8000')
-    assert.equal(up.via, '1.1 aegis')
+    assert.equal(up.via, '1.1 aegis-0123456789ab')
     assert.equal(up.host, 'target:80')
     assert.equal(up['content-length'], undefined, 'whoever writes the body frames it')
   })
@@ -150,6 +150,7 @@ describe('headers to the upstream', () => {
         (ex) => {
           ex.peerTrusted = true
           ex.scheme = 'https'
+          ex.carriedVia = '1.1 edge'
         },
       ),
     )
@@ -157,7 +158,7 @@ describe('headers to the upstream', () => {
     assert.equal(up['x-forwarded-host'], 'outer.test')
     assert.equal(up['x-forwarded-port'], '443')
     assert.equal(up['x-forwarded-proto'], 'https')
-    assert.equal(up.via, '1.1 edge, 1.1 aegis')
+    assert.equal(up.via, '1.1 edge, 1.1 aegis-0123456789ab')
   })
 
   test('say no host that the client did not name', () => {

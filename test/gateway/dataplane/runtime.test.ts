@@ -5,6 +5,7 @@ import { createPeers } from '../../../gateway/dataplane/peers.ts'
 import { compileRuntime, type RuntimeParts } from '../../../gateway/dataplane/runtime.ts'
 import type { Clusters } from '../../../gateway/dataplane/upstream/clusters.ts'
 import type { UpstreamHandle } from '../../../gateway/dataplane/upstream/upstream-handle.ts'
+import { createVia } from '../../../gateway/dataplane/via.ts'
 import { createTestPorts } from '../../support/ports.ts'
 import { createRoute, createView } from '../../support/view.ts'
 import { createSnapshot } from './snapshot.ts'
@@ -33,6 +34,7 @@ function createParts(over: Partial<RuntimeParts> = {}): { parts: RuntimeParts; r
     instances,
     clusters,
     peers: createPeers([]),
+    via: createVia('aegis-0123456789ab'),
     log: createTestPorts().log,
     random: () => 0,
     draining: () => false,

@@ -7,6 +7,7 @@ import { Exchange } from '../../../gateway/dataplane/exchange.ts'
 import { addField, type Fields } from '../../../gateway/dataplane/http1/fields.ts'
 import { createPeers } from '../../../gateway/dataplane/peers.ts'
 import type { Runtime } from '../../../gateway/dataplane/runtime.ts'
+import { createVia } from '../../../gateway/dataplane/via.ts'
 
 export function createSnapshot(over: Partial<Snapshot> = {}): Snapshot {
   return {
@@ -53,6 +54,7 @@ export function createFakeRuntime(logged: string[] = [], over: Partial<Runtime> 
   return {
     snapshot: createSnapshot(),
     peers: createPeers([]),
+    via: createVia('aegis-0123456789ab'),
     slotCount: 4,
     log: { debug: log, info: log, warn: log, error: log },
     draining: () => false,
