@@ -1,10 +1,15 @@
 // Raw bytes to a socket, raw bytes back: for what HTTP clients refuse to send.
 import { connect } from 'node:net'
 
-/** Sends `bytes` and resolves with all that came back once the peer closed or `quietMs` passed without a byte. */
-export function sendRaw(port: number, bytes: string | Buffer, quietMs = 300): Promise<string> {
+/** Sends `bytes` and resolves with all that came back once the peer closed or `quietMs` passed without a byte. `from`: the client's address, of loopback. */
+export function sendRaw(
+  port: number,
+  bytes: string | Buffer,
+  quietMs = 300,
+  from = '127.0.0.1',
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect({ port, host: '127.0.0.1', localAddress: from })
     let received = ''
     socket.setTimeout(quietMs, () => socket.destroy())
     socket.on('connect', () => socket.write(bytes))
