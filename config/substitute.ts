@@ -20,6 +20,8 @@ export interface Substituted {
   readonly whole: ReadonlySet<string>
   /** Pointers of all strings that held a placeholder: never shown in messages, they may be secret. */
   readonly filled: ReadonlySet<string>
+  /** What variables and files put in, and the placeholder that named them. */
+  readonly texts: ReadonlyMap<string, string>
 }
 
 const secretBytes = 65_536
@@ -29,6 +31,7 @@ interface Walk extends SubstituteOptions {
   readonly path: PathStep[]
   readonly whole: Set<string>
   readonly filled: Set<string>
+  readonly texts: Map<string, string>
   /** One file is read once per load. */
   readonly secrets: Map<string, Filling>
 }
@@ -37,8 +40,8 @@ interface Walk extends SubstituteOptions {
 type Filling = { readonly text: string } | { readonly problem: string }
 
 export function substitute(value: unknown, options: SubstituteOptions): Substituted {
-  const walk: Walk = { ...options, path: [], whole: new Set(), filled: new Set(), secrets: new Map() }
-  return { value: copy(value, walk), whole: walk.whole, filled: walk.filled }
+  const found = { whole: new Set<string>(), filled: new Set<string>(), texts: new Map<string, string>() }
+  return { value: copy(value, { ...options, path: [], secrets: new Map(), ...found }), ...found }
 }
 
 /** Absolute paths of the files that `${file:}` placeholders name, for watching. */
@@ -94,8 +97,13 @@ function expand(text: string, walk: Walk): string {
     }
     walk.filled.add(pointer)
     const filling = piece.kind === 'open' ? unclosed : fill(piece.inner, walk)
-    if ('problem' in filling) walk.report(pointer, filling.problem)
-    else out += filling.text
+    if ('problem' in filling) {
+      walk.report(pointer, filling.problem)
+      continue
+    }
+    if (piece.kind === 'placeholder' && filling.text !== defaultOf(piece.inner))
+      walk.texts.set(filling.text, `\${${piece.inner}}`)
+    out += filling.text
   }
   if (pieces.length === 1 && pieces[0]?.kind === 'placeholder') walk.whole.add(pointer)
   if (out.length <= longestValue) return out
@@ -104,6 +112,12 @@ function expand(text: string, walk: Walk): string {
     `With its placeholders filled in, this value is longer than ${longestValue} characters.`,
   )
   return ''
+}
+
+/** What the file itself says is no secret. */
+function defaultOf(inner: string): string | null {
+  const mark = inner.indexOf(':-')
+  return mark < 0 ? null : inner.slice(mark + 2)
 }
 
 const unclosed: Filling = {

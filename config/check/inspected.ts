@@ -53,7 +53,8 @@ export function inspectFile(
     report(pointer, message)
   }
   const { configDir, variables } = context
-  const { value, whole, filled } = substitute(json, { configDir, variables, report: note })
+  const { value, whole, filled, texts } = substitute(json, { configDir, variables, report: note })
+  problems.hide(texts)
   const object = value as Record<string, unknown>
   if (name === 'gateway.json') applyOverrides(object, context.overrides)
   const unfilled = new Set(broken)

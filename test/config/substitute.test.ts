@@ -127,6 +127,30 @@ test('what a placeholder put in is never shown in a problem', () => {
   assert.ok(!problems.join().includes('hunter2'), problems.join('\n'))
 })
 
+for (const [title, secret] of [
+  ['is a name of something', 'hunter2'],
+  ['is longer than what a message quotes', `hunter2${'-and-more'.repeat(20)}`],
+  ['must be escaped in quotes', 'hunter2"\\\n"'],
+] as const) {
+  test(`nor where it ${title}`, () => {
+    const files = goodFiles()
+    files.plugins.plugins[2].plugin = '${SECRET}'
+    files.routes.routes[0].upstream = '${SECRET}'
+    files.routes.routes[1].id = '${SECRET}'
+    files.routes.routes[1].paths = []
+    const problems = problemsOf(files, { variables: { SECRET: secret } })
+    assert.ok(problems.length >= 3, problems.join('\n'))
+    assert.ok(!problems.join().includes('hunter2'), problems.join('\n'))
+    assert.ok(problems.join().includes('${SECRET}'), problems.join('\n'))
+  })
+}
+
+test('what a placeholder falls back to stands in the file, and may be shown', () => {
+  const files = goodFiles()
+  files.plugins.plugins[2].plugin = '${UNSET:-nosuch}'
+  assert.match(problemsOf(files).join(), /no plugin "nosuch"/)
+})
+
 test('an unset variable is one problem, named with its place, not two', () => {
   const files = goodFiles()
   files.gateway.listeners[0].port = '${UNSET}'
