@@ -96,7 +96,8 @@ export function repeatsAName(text: string): boolean {
   let repeated = false
   // The reviver cannot see them, so that the text is rewritten: every name becomes one of its own.
   let number = 0
-  const rewritten = text.replace(/("(?:[^"\\]|\\.)*")(\s*:)/g, (_, name: string, colon: string) => {
+  const rewritten = text.replace(/("(?:[^"\\]|\\.)*")(\s*:)?/g, (whole, name: string, colon?: string) => {
+    if (colon === undefined) return whole
     number += 1
     return `${JSON.stringify(`${number} ${JSON.parse(name)}`)}${colon}`
   })
