@@ -46,8 +46,10 @@ export const schemasMatchContract: readonly [
   Same<RoutesFile['routes'][number]['auth'], RouteConfig['auth']>,
   Same<RoutesFile['routes'][number]['encodedSlashes'], RouteConfig['encodedSlashes']>,
   Same<RoutesFile['slashes'], Slashes>,
+  Same<RoutesFile['routes'][number]['longLived'], RouteConfig['longLived']>,
   Same<PluginsFile['plugins'][number], Omit<PluginEntry, 'files'>>,
 ] = [
+  true,
   true,
   true,
   true,

@@ -3,7 +3,14 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { registry } from '../plugins/registry.ts'
 import { createSystemClock } from './contract/clock.ts'
 import type { PluginDefinition } from './contract/plugin.ts'
-import type { FromWorker, ListenerCertificates, Question, ToWorker, WorkerBoot } from './contract/protocol.ts'
+import type {
+  FromWorker,
+  ListenerCertificates,
+  Question,
+  Revocation,
+  ToWorker,
+  WorkerBoot,
+} from './contract/protocol.ts'
 import type { GatewayConfig, RedisConfig, Snapshot } from './contract/snapshot.ts'
 import { createDocuments } from './dataplane/documents.ts'
 import type { Exchange } from './dataplane/exchange.ts'
@@ -11,6 +18,7 @@ import { startHeartbeat } from './dataplane/heartbeat.ts'
 import { createInstanceStore } from './dataplane/instances.ts'
 import { createListener, type Listener } from './dataplane/listener.ts'
 import { createLogBatch } from './dataplane/log-batch.ts'
+import { createLongLived } from './dataplane/long-lived-metrics.ts'
 import { createWorkerMetrics } from './dataplane/metrics.ts'
 import { beatMs, Overload, refuseOverload } from './dataplane/overload.ts'
 import { createPeers } from './dataplane/peers.ts'
@@ -84,6 +92,8 @@ const handshakes = metrics.port.counter(
   ['listener', 'result'],
 )
 
+const longLived = createLongLived(clock, metrics.port)
+
 const listeners: Listener[] = []
 let certificates: readonly ListenerCertificates[] = []
 let live: Runtime | null = null
@@ -118,7 +128,7 @@ async function obey(message: ToWorker): Promise<void> {
       )
     case 'feed':
       if (message.feed.topic === 'health') clusters.applyHealth(message.feed.states)
-      else if (message.feed.topic === 'revocations') revocations.replace(message.feed.entries)
+      else if (message.feed.topic === 'revocations') revoke(message.feed.entries)
       else if (message.feed.topic === 'certificates') renewCertificates(message.feed.listeners)
       else if (message.feed.topic === 'endpoints') clusters.applyEndpoints(message.feed)
       else documents.onFeed(message.feed)
@@ -142,6 +152,7 @@ async function prepare(version: number, snapshot: Snapshot): Promise<void> {
       draining: () => draining,
       countMirrored: (upstream, result) => mirrored.labels(upstream, result).inc(),
       shed: (ex) => refuseOverload(ex, overload, refusals),
+      longLived,
     })
     prepared?.runtime.retire()
     prepared = { version, runtime }
@@ -157,8 +168,14 @@ function commit(version: number): void {
   live = prepared.runtime
   live.activate()
   prepared = null
+  longLived.adopt(live)
   old?.retire()
   post({ kind: 'committed', version })
+}
+
+function revoke(entries: readonly Revocation[]): void {
+  revocations.replace(entries)
+  longLived.recheck()
 }
 
 async function listen(ports: Readonly<Record<string, number>>): Promise<Record<string, number>> {
@@ -205,6 +222,7 @@ async function answerTo(question: Question): Promise<unknown> {
 
 async function drain(timeoutMs: number): Promise<void> {
   draining = true
+  longLived.drain(timeoutMs)
   await Promise.all(listeners.map((listener) => listener.drain(timeoutMs)))
   vitals.stop()
   stopHeartbeat()

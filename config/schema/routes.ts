@@ -247,6 +247,23 @@ const mirror = Type.Object(
   { ...closed, description: 'Copies of the requests go there too; their answers are thrown away.' },
 )
 
+const longLived = Type.Object(
+  {
+    onExpiry: oneOf(['close', 'keep'], {
+      default: 'close',
+      description:
+        "What the end of the caller's credential means for what it opened. Revocation, a suspended tenant or a route that is gone end it in any case.",
+    }),
+    idleMs: durationMs('Closed when nothing passed for so long; 0: never.', 0, 0),
+    maxMs: durationMs('Closed when it was open for so long; 0: never.', 0, 0),
+  },
+  {
+    ...closed,
+    default: {},
+    description: 'WebSockets and event streams (text/event-stream, gRPC) of the route.',
+  },
+)
+
 const splitPart = Type.Object(
   { name: Type.String({ description: 'Name of an upstream.' }), weight: weight() },
   closed,
@@ -298,6 +315,7 @@ const route = Type.Object(
       },
     ),
     permission: Type.Optional(permission),
+    longLived,
   },
   closed,
 )

@@ -106,6 +106,14 @@ type Settled = Omit<
   Facts | 'setUpstreamHeader' | 'removeUpstreamHeader' | 'limitRequestBody' | 'inspectRequestBody' | 'onAbort'
 >
 
+/** A request that was let through, while its WebSocket or event stream is open; `route` and `findTenant` are of the live config. */
+export interface RecheckView extends Omit<Settled, 'setSlot'> {
+  readonly requestId: string
+  readonly tenant: Tenant | null
+  readonly identity: Identity | null
+  readonly route: RouteConfig
+}
+
 export interface ResponseView extends Settled {
   readonly requestId: string
   readonly tenant: Tenant | null

@@ -1,7 +1,14 @@
 // The plugin contract: what a policy declares, and when its hooks run.
 // Definitions are read on both threads; `create` and the hooks run in workers only.
 import type { Static, TSchema } from 'typebox'
-import type { BodyView, LogView, RequestView, ResponseBodyView, ResponseView } from './exchange.ts'
+import type {
+  BodyView,
+  LogView,
+  RecheckView,
+  RequestView,
+  ResponseBodyView,
+  ResponseView,
+} from './exchange.ts'
 import type { FileReader, PluginPorts } from './ports.ts'
 import type { Reply } from './reply.ts'
 
@@ -53,6 +60,11 @@ export interface Plugin {
   onResponse?(ex: ResponseView): void | Promise<void>
   /** In reverse chain order, where an onResponse called inspectResponseBody; a Reply takes the place of the upstream's answer. */
   onResponseBody?(ex: ResponseBodyView): Verdict | Promise<Verdict>
+  /**
+   * While a WebSocket or an event stream is open: twice a second, and whenever revocations or the config change. A Reply ends
+   * it. Asked of the route's plugins in the live config, which need not be the instances that saw the request.
+   */
+  onRecheck?(ex: RecheckView): Verdict | Promise<Verdict>
   /** Synchronous, read-only, exactly once per exchange, always. Globally scoped instances also see unrouted requests. */
   onLog?(ex: LogView): void
   /** A question of the admin API, such as `purge`; the answer must be structured-cloneable. */

@@ -310,6 +310,16 @@ export interface MirrorConfig {
   readonly bodyBytes: number
 }
 
+/** Of WebSockets and event streams. */
+export interface LongLivedConfig {
+  /** What the end of the caller's credential means for those that it opened. */
+  readonly onExpiry: 'close' | 'keep'
+  /** How long nothing may pass; 0: for as long as it likes. */
+  readonly idleMs: number
+  /** How long one may be open; 0: for as long as it likes. */
+  readonly maxMs: number
+}
+
 export interface RouteConfig {
   readonly id: string
   /** Exact (`api.acme.com`), one-label wildcard (`*.example.com`) or empty for any host. Lower-case. */
@@ -333,6 +343,7 @@ export interface RouteConfig {
   readonly roles: readonly string[]
   /** `action` may hold `{method}`, replaced by the default action of the method. */
   readonly permission: { readonly resource: string; readonly action: string } | null
+  readonly longLived: LongLivedConfig
 }
 
 export interface PluginScope {

@@ -5,6 +5,7 @@ import type { PluginEntry, RouteConfig, Tenant } from '../contract/snapshot.ts'
 import {
   asBodyView,
   asLogView,
+  asRecheckView,
   asRequestView,
   asResponseBodyView,
   asResponseView,
@@ -156,6 +157,25 @@ async function askInTurn(
       const verdict = failHook(ex, instance, error)
       if (verdict !== undefined) return verdict
     }
+  }
+  return undefined
+}
+
+/** Asks whether an exchange that lasts may go on. Synchronous as long as the plugins are; never rejects. */
+export function runRecheckHooks(ex: Exchange, chain: Chain, from = 0): Verdict | Promise<Verdict> {
+  for (let i = from; i < chain.steps.length; i++) {
+    const instance = pickInstance(chain.steps[i] as Step, ex.tenant ?? ex.hostTenant)
+    if (instance?.plugin.onRecheck === undefined) continue
+    let verdict: Verdict | PromiseLike<Verdict>
+    try {
+      verdict = instance.plugin.onRecheck(asRecheckView(ex))
+    } catch (error) {
+      verdict = failHook(ex, instance, error)
+    }
+    if (isThenable(verdict)) {
+      return guard(ex, instance, verdict).then((late) => late ?? runRecheckHooks(ex, chain, i + 1))
+    }
+    if (verdict !== undefined && verdict !== null) return verdict
   }
   return undefined
 }

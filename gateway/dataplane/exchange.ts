@@ -6,6 +6,7 @@ import type {
   ClientCertificate,
   Identity,
   LogView,
+  RecheckView,
   RequestView,
   ResponseBodyView,
   ResponseView,
@@ -34,7 +35,8 @@ export interface Arrival {
 export class Exchange {
   readonly down: Downstream
   readonly isHandshake: boolean
-  readonly runtime: Runtime
+  /** The config that it began with; for one that lasts, the live one. */
+  runtime: Runtime
   readonly localPort: string
   /** The client waits for `100 Continue` before it sends the body. */
   expectsContinue = false
@@ -121,6 +123,8 @@ export class Exchange {
   abortCallbacks: (() => void)[] | null = null
   /** The try upstream that must be cancelled when the client leaves. */
   abort: { abort(): void } | null = null
+  /** Who watches it when it goes on for long; null: nobody. */
+  longLived: { remove(ex: Exchange): void } | null = null
   private decodedParams: Readonly<Record<string, string>> | null = null
 
   constructor(arrival: Arrival, runtime: Runtime) {
@@ -275,6 +279,9 @@ function decodeSegment(segment: string): string {
 
 // The class is assigned to each view here, so that a field that a view promises and the class lacks is a compile error.
 export function asRequestView(ex: Exchange): RequestView {
+  return ex
+}
+export function asRecheckView(ex: Exchange): RecheckView {
   return ex
 }
 export function asBodyView(ex: Exchange): BodyView {

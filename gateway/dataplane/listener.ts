@@ -15,7 +15,7 @@ import { answerWith, breakOff } from './respond.ts'
 import type { Runtime } from './runtime.ts'
 import type { Secured } from './tls/secured.ts'
 import { TlsTerminator } from './tls/terminator.ts'
-import { isWebSocketHandshake } from './upstream/tunnel.ts'
+import { isWebSocketHandshake } from './upstream/handshake.ts'
 
 export interface Listener {
   readonly name: string

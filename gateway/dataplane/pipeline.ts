@@ -53,6 +53,7 @@ function pass(ex: Exchange, upstream: UpstreamHandle): void {
 /** Once per exchange, when its last byte is out, its tunnel closed or its client gone. Never throws. */
 export function conclude(ex: Exchange): void {
   ex.ended = true
+  if (ex.longLived !== null) ex.longLived.remove(ex)
   const whole = ex.down.answered || (ex.isHandshake && ex.headSent)
   if (!whole) {
     ex.cancel()

@@ -29,6 +29,8 @@ export interface MethodMismatch {
 export interface Router<R> {
   /** undefined: nothing matches. */
   find(request: RouteRequest): RouteMatch<R> | MethodMismatch | undefined
+  /** One of the route's paths. */
+  byId(id: string): RoutePath<R> | undefined
 }
 
 export interface RouteRequest {
@@ -61,15 +63,21 @@ export function createRouter<R>(
   const exact = new Map<string, Node<R>>()
   const wildcard = new Map<string, Node<R>>()
   const any = createNode<R>()
+  const byId = new Map<string, RoutePath<R>>()
   for (const route of routes) {
     const compiled = compile(route)
     for (const tree of treesOf(route, exact, wildcard, any)) {
-      for (const pattern of route.paths) insert(tree, { route, compiled, names: namesOf(pattern), pattern })
+      for (const pattern of route.paths) {
+        const entry = { route, compiled, names: namesOf(pattern), pattern }
+        insert(tree, entry)
+        byId.set(route.id, entry)
+      }
     }
   }
   for (const tree of [...exact.values(), ...wildcard.values(), any]) sortEntries(tree)
 
   return {
+    byId: (id) => byId.get(id),
     find(request) {
       const { host } = request
       const search: Search<R> = { request, path: request.path, values: [], allow: null, found: null }

@@ -5,6 +5,7 @@ import type { RouteConfig, Snapshot } from '../contract/snapshot.ts'
 import { type Chain, compileChain, type Instance } from './chain.ts'
 import type { Exchange } from './exchange.ts'
 import type { InstanceLease, InstanceStore } from './instances.ts'
+import type { LongLived } from './long-lived.ts'
 import type { Peers } from './peers.ts'
 import { createRewrite, type Rewrite } from './rewrite.ts'
 import { createRouter, type Router } from './router.ts'
@@ -40,6 +41,8 @@ export interface Runtime {
   readonly draining: () => boolean
   /** A refusal while the worker has too much to do. */
   readonly shed: (ex: Exchange) => Reply | undefined
+  /** Its WebSockets and event streams. */
+  readonly longLived: LongLived
   /** It is the live one now. */
   activate(): void
   begin(): void
@@ -58,6 +61,7 @@ export interface RuntimeParts {
   readonly draining: () => boolean
   readonly shed: Runtime['shed']
   readonly countMirrored: MirrorParts['count']
+  readonly longLived: LongLived
 }
 
 /** Rejects when a plugin cannot start or a part does not fit; nothing is held then. */
@@ -112,9 +116,15 @@ function compileParts(
     log: parts.log,
     draining: parts.draining,
     shed: parts.shed,
+    longLived: parts.longLived,
     activate: () => upstreams.activate(),
     ...holding,
   }
+}
+
+/** The live config, for an exchange that still holds the plugins and upstreams of an old one. */
+export function inPlaceOf({ begin, end, retire }: Runtime, live: Runtime): Runtime {
+  return { ...live, begin, end, retire }
 }
 
 function compileMirror(

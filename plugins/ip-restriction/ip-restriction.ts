@@ -1,5 +1,5 @@
 // The decision of the ip-restriction plugin. Worker thread; called by index.ts.
-import type { RequestView } from '../../gateway/contract/exchange.ts'
+import type { RecheckView, RequestView } from '../../gateway/contract/exchange.ts'
 import type { Plugin, Verdict } from '../../gateway/contract/plugin.ts'
 import { deny } from '../../gateway/contract/reply.ts'
 import { type Address, type AddressSet, createAddressSet, parseNetwork, toAddress } from './address.ts'
@@ -39,16 +39,15 @@ export function createIpRestriction(config: IpRestrictionConfig): Plugin {
   const tenants = new Map(Object.entries(config.tenants).map(([id, lists]) => [id, compile(lists)]))
   const refused = deny(403, 'AEGIS_IP_DENIED', 'Your address may not use this service.')
 
-  return {
-    onRequest(ex: RequestView): Verdict {
-      const tenant = ex.tenant ?? ex.hostTenant
-      const own = tenant === null ? undefined : tenants.get(tenant.id)
-      if (general === null && own == null) return undefined
-      const address = toAddress(ex.clientIp)
-      if (address === null || !admits(general, address) || !admits(own, address)) return refused
-      return undefined
-    },
+  const judge = (ex: RequestView | RecheckView): Verdict => {
+    const tenant = ex.tenant ?? ex.hostTenant
+    const own = tenant === null ? undefined : tenants.get(tenant.id)
+    if (general === null && own == null) return undefined
+    const address = toAddress(ex.clientIp)
+    if (address === null || !admits(general, address) || !admits(own, address)) return refused
+    return undefined
   }
+  return { onRequest: judge, onRecheck: judge }
 }
 
 interface Compiled {

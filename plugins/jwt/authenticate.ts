@@ -1,5 +1,5 @@
 // The request hook: finds the token, judges it (from the cache without a promise), and sets the identity. Worker thread.
-import type { RequestView } from '../../gateway/contract/exchange.ts'
+import type { RecheckView, RequestView } from '../../gateway/contract/exchange.ts'
 import type { Plugin, Verdict } from '../../gateway/contract/plugin.ts'
 import type { CounterChild, PluginPorts } from '../../gateway/contract/ports.ts'
 import { createTokenCache, type TokenCache } from './cache.ts'
@@ -20,6 +20,7 @@ export function createJwt(config: JwtConfig, ports: PluginPorts): Plugin {
       await Promise.all([...issuers.values()].map(({ source }) => source.start()))
     },
     onRequest: (ex) => authenticator.onRequest(ex),
+    onRecheck: (ex) => authenticator.onRecheck(ex),
     close: () => {
       for (const { source } of issuers.values()) source.close()
     },
@@ -61,11 +62,35 @@ class Authenticator {
       : this.conclude(ex, token, judged)
   }
 
+  /** Whether the token that opened it would still do. */
+  onRecheck(ex: RecheckView): Verdict | Promise<Verdict> {
+    const { auth } = ex.route
+    if (auth === 'none') return undefined
+    const kept = ex.getSlot(this.ports.slot) as Verified | undefined
+    if (kept !== undefined && kept.generation === kept.issuer.source.generation())
+      return this.verdictOn(ex, kept)
+    // Keys or issuers have changed since: it is judged anew.
+    const token = this.find(ex)
+    if (token === null) return auth === 'required' && ex.identity === null ? this.refusals.missing : undefined
+    if (token === 'ambiguous' || token.length > this.config.maxTokenBytes) return this.refusals.malformed
+    const judged = this.cache?.get(token) ?? this.judge(token)
+    return judged instanceof Promise
+      ? judged.then((late) => this.verdictOn(ex, late))
+      : this.verdictOn(ex, judged)
+  }
+
+  private verdictOn(ex: RecheckView, judged: Verified | Refusal): Verdict {
+    const mayExpire = ex.route.longLived.onExpiry === 'keep'
+    const refusal = typeof judged === 'string' ? judged : this.findFault(ex, judged, mayExpire)
+    // Where nobody can tell at the moment, it goes on.
+    return refusal === null || refusal === 'keys_unavailable' ? undefined : this.refusals[refusal]
+  }
+
   private conclude(ex: RequestView, token: string, judged: Verified | Refusal): Verdict {
     return typeof judged === 'string' ? this.refuse(judged) : this.settle(ex, token, judged, 'ok')
   }
 
-  private find(ex: RequestView): Found {
+  private find(ex: RequestView | RecheckView): Found {
     for (const source of this.sources) {
       const found = source.find(ex)
       if (found !== null) return found
@@ -97,25 +122,29 @@ class Authenticator {
     return judged
   }
 
-  /** What can change from one request to the next: time, revocation, and the tenant asked for. */
   private settle(ex: RequestView, token: string, verified: Verified, result: 'ok' | 'cached'): Verdict {
-    const { identity, revocable } = verified
+    const fault = this.findFault(ex, verified)
+    if (fault === 'expired') this.cache?.delete(token)
+    if (fault !== null) return this.refuse(fault)
+    ex.identity = verified.identity
+    ex.setSlot(this.ports.slot, verified)
+    if (!this.config.forwardToken) for (const source of this.sources) source.strip(ex)
+    this.count(result)
+    return undefined
+  }
+
+  /** What can change from one request to the next: time, revocation, and the tenant asked for. */
+  private findFault(ex: RequestView | RecheckView, verified: Verified, mayExpire = false): Refusal | null {
+    const { identity, revocable, fromMs, untilMs } = verified
     const now = this.ports.clock.wallMs()
-    if (now >= verified.untilMs) {
-      this.cache?.delete(token)
-      return this.refuse('expired')
-    }
-    if (now < verified.fromMs) return this.refuse('not_yet_valid')
+    if (now >= untilMs && !mayExpire) return 'expired'
+    if (now < fromMs) return 'not_yet_valid'
     const asked = (ex.tenant ?? ex.hostTenant)?.id ?? null
     // A token bound to no tenant is revoked within the tenant that it is used in.
     const subject =
       revocable.tenantId === null && asked !== null ? { ...revocable, tenantId: asked } : revocable
-    if (this.ports.revocations.isRevoked(subject)) return this.refuse('revoked')
-    if (asked !== null && !this.agrees(identity.tenantId, asked)) return this.refuse('tenant_mismatch')
-    ex.identity = identity
-    if (!this.config.forwardToken) for (const source of this.sources) source.strip(ex)
-    this.count(result)
-    return undefined
+    if (this.ports.revocations.isRevoked(subject)) return 'revoked'
+    return asked !== null && !this.agrees(identity.tenantId, asked) ? 'tenant_mismatch' : null
   }
 
   private agrees(named: string | null, asked: string): boolean {

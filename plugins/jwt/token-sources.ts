@@ -1,12 +1,12 @@
 // Where a request carries its token. Worker thread; called by authenticate.ts for every request: no regular expressions here.
-import type { RequestView } from '../../gateway/contract/exchange.ts'
+import type { RecheckView, RequestView } from '../../gateway/contract/exchange.ts'
 import type { SourceConfig } from './schema.ts'
 
 /** null: no token; 'ambiguous': several that differ, or something that only looks like one. */
 export type Found = string | null | 'ambiguous'
 
 export interface TokenSource {
-  find(ex: RequestView): Found
+  find(ex: RequestView | RecheckView): Found
   /** Takes the credential off the request that goes upstream. */
   strip(ex: RequestView): void
 }

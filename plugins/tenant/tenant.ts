@@ -26,7 +26,7 @@ export function createTenantGuard(config: TenantConfig): Plugin {
   const sharedHosts = new Set(config.sharedHosts.map((host) => host.toLowerCase()))
   const readHost: Reader = (ex) => (sharedHosts.has(ex.host) ? null : ex.hostTenantId)
   const sources = config.sources.map((source) => createSource(source, readHost))
-  const refuseUnknown = (ex: RequestView): Verdict =>
+  const refuseUnknown = (ex: Pick<RequestView, 'unknownTenantStatus'>): Verdict =>
     config.required ? unknown[config.unknownStatus ?? ex.unknownTenantStatus] : undefined
 
   return {
@@ -43,6 +43,12 @@ export function createTenantGuard(config: TenantConfig): Plugin {
       if (tenant.status === 'suspended') return suspended
       ex.tenant = tenant
       return undefined
+    },
+    onRecheck(ex) {
+      if (ex.tenant === null) return undefined
+      const tenant = ex.findTenant(ex.tenant.id)
+      if (tenant === undefined) return refuseUnknown(ex)
+      return tenant.status === 'suspended' ? suspended : undefined
     },
   }
 }

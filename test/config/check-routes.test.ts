@@ -269,6 +269,7 @@ test('a snapshot has its defaults, absent options as null, and names in lower ca
     auth: 'none',
     roles: [],
     permission: null,
+    longLived: { onExpiry: 'close', idleMs: 0, maxMs: 0 },
   })
   assert.deepEqual(routes[0]?.permission, { resource: 'items', action: '{method}' })
   assert.deepEqual(upstreams, {

@@ -19,6 +19,7 @@ const hooks = [
   'onRequestBody',
   'onResponse',
   'onResponseBody',
+  'onRecheck',
   'onLog',
   'onControl',
   'close',
@@ -213,8 +214,9 @@ async function callAll(plugin: Plugin, view: TestView): Promise<unknown[]> {
   const verdict = await plugin.onRequest?.(view)
   const bodyVerdict = verdict === undefined ? await plugin.onRequestBody?.(view) : undefined
   await plugin.onResponse?.(view)
+  const recheckVerdict = await plugin.onRecheck?.(view)
   plugin.onLog?.(view)
-  return [verdict, bodyVerdict]
+  return [verdict, bodyVerdict, recheckVerdict]
 }
 
 /** What an instance answered and set, without ids that are new each time. */

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, test } from 'node:test'
 import { createConfigDir, startGateway, waitUntil } from '../support/gateway.ts'
 import { sendRaw } from '../support/raw.ts'
+import { agreeTo, closeAtEnd, createTunnelService, handshake, openRaw, pathOf } from '../support/tunnels.ts'
 
 describe('a drain', () => {
   test('lets requests and streams end, closes idle connections, and refuses nothing that was begun', async (t) => {
@@ -56,6 +57,38 @@ describe('a drain', () => {
     assert.match(received, /slow$/)
     assert.match(received, /connection: close/i)
     await waitUntil(() => streamed.includes('data: two') && streamed.endsWith('0\r\n\r\n'))
+    assert.equal(await stopped, 0)
+  })
+
+  test('tells WebSockets that it goes away, on both sides, and cuts event streams', async (t) => {
+    const service = await createTunnelService((side) => {
+      const stream = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n'
+      side.socket.write(pathOf(side.head) === '/stream' ? stream : agreeTo(side.head))
+    })
+    const config = await createConfigDir({
+      gateway: { timeouts: { drainTimeoutMs: 2_000 } },
+      routes: {
+        upstreams: { api: { targets: [{ url: service.url }] } },
+        routes: [{ id: 'all', paths: ['/*'], upstream: 'api', auth: 'none' }],
+      },
+    })
+    const gateway = await startGateway({ configDir: config.dir })
+    t.after(async () => {
+      await service.close()
+      await gateway.stop()
+      await config.remove()
+    })
+    const client = await openRaw(gateway.port, handshake('/socket'))
+    const upstream = await service.find('/socket')
+    const stream = await openRaw(gateway.port, 'GET /stream HTTP/1.1\r\nHost: a\r\n\r\n')
+    const stopped = gateway.stop()
+    await waitUntil(() => client.ended && upstream.ended)
+    assert.equal(closeAtEnd(client.received), '1001 AEGIS_DRAINING')
+    assert.equal(closeAtEnd(upstream.received), '1001 AEGIS_DRAINING')
+    client.socket.end()
+    upstream.socket.end()
+    await waitUntil(() => stream.ended || stream.closed)
+    assert.doesNotMatch(stream.received.toString(), /0\r\n\r\n$/)
     assert.equal(await stopped, 0)
   })
 })

@@ -35,6 +35,7 @@ export function createRoute(over: Partial<RouteConfig> = {}): RouteConfig {
     auth: 'required',
     roles: [],
     permission: null,
+    longLived: { onExpiry: 'close', idleMs: 0, maxMs: 0 },
     ...over,
   }
 }

@@ -7,11 +7,13 @@ import type { RetryReason } from '../../contract/snapshot.ts'
 import type { Exchange } from '../exchange.ts'
 import { toDownstreamHeaders } from '../headers.ts'
 import type { Fields } from '../http1/fields.ts'
+import { watchStream } from '../long-lived-stream.ts'
 import { answerFailure, answerInstead, answerWith, breakOff, sendHead, startAnswer } from '../respond.ts'
 import { type Trailers, toDownstreamTrailers } from '../trailers.ts'
 import type { Attempt, Outcome } from './attempt.ts'
 import type { Endpoint } from './endpoint.ts'
 import { explainFailure, type UpstreamFailure } from './failure.ts'
+import { isAgreement } from './handshake.ts'
 import { HeldAnswer } from './held-answer.ts'
 import type { Race } from './race.ts'
 import { RequestBody } from './request-body.ts'
@@ -171,6 +173,12 @@ export class UpstreamCall implements UpstreamHandler {
       socket.destroy()
       return this.#close('cancelled')
     }
+    if (!isAgreement(ex.down.head.fields, fields)) {
+      socket.destroy()
+      return this.onError(new Error('the upstream answered 101, but not to this handshake'))
+    }
+    // The hooks may take their time: what it says meanwhile waits.
+    socket.pause()
     ex.responseSource = 'upstream'
     this.#account()
     this.#attempt.answered()
@@ -232,7 +240,9 @@ export class UpstreamCall implements UpstreamHandler {
     stream.resume()
     // Streams (SSE above all) show their head before their first byte of body; where a body came along with the head,
     // both go out in one write.
-    if (this.#due < 0) queueMicrotask(() => ex.ended || ex.down.flush())
+    if (this.#due >= 0) return
+    queueMicrotask(() => ex.ended || ex.down.flush())
+    watchStream(ex)
   }
 
   #beginHold(stream: UpstreamStream): void {

@@ -8,7 +8,7 @@ import type { UpstreamHandle } from '../../../gateway/dataplane/upstream/upstrea
 import { createVia } from '../../../gateway/dataplane/via.ts'
 import { createTestPorts } from '../../support/ports.ts'
 import { createRoute, createView } from '../../support/view.ts'
-import { createSnapshot } from './snapshot.ts'
+import { createQuietLongLived, createSnapshot } from './snapshot.ts'
 
 /** What was released, in order. */
 function createParts(over: Partial<RuntimeParts> = {}): { parts: RuntimeParts; released: string[] } {
@@ -40,6 +40,7 @@ function createParts(over: Partial<RuntimeParts> = {}): { parts: RuntimeParts; r
     draining: () => false,
     shed: () => undefined,
     countMirrored: () => {},
+    longLived: createQuietLongLived(),
     ...over,
   }
   return { parts, released }

@@ -5,9 +5,11 @@ import type { Instance } from '../../../gateway/dataplane/chain.ts'
 import type { Downstream, RequestHead } from '../../../gateway/dataplane/downstream.ts'
 import { Exchange } from '../../../gateway/dataplane/exchange.ts'
 import { addField, type Fields } from '../../../gateway/dataplane/http1/fields.ts'
+import { LongLived } from '../../../gateway/dataplane/long-lived.ts'
 import { createPeers } from '../../../gateway/dataplane/peers.ts'
 import type { Runtime } from '../../../gateway/dataplane/runtime.ts'
 import { createVia } from '../../../gateway/dataplane/via.ts'
+import { createTestClock } from '../../support/clock.ts'
 
 export function createSnapshot(over: Partial<Snapshot> = {}): Snapshot {
   return {
@@ -59,10 +61,17 @@ export function createFakeRuntime(logged: string[] = [], over: Partial<Runtime> 
     log: { debug: log, info: log, warn: log, error: log },
     draining: () => false,
     shed: () => undefined,
+    longLived: createQuietLongLived(),
     begin() {},
     end() {},
     ...over,
   } as Runtime
+}
+
+/** One that nobody looks at. */
+export function createQuietLongLived(): LongLived {
+  const quiet = () => ({ inc() {}, set() {} })
+  return new LongLived({ clock: createTestClock(), random: () => 0, ended: quiet, open: quiet })
 }
 
 export interface FakeRequest {
