@@ -270,6 +270,7 @@ test('a snapshot has its defaults, absent options as null, and names in lower ca
     roles: [],
     permission: null,
     longLived: { onExpiry: 'close', idleMs: 0, maxMs: 0 },
+    encodedSlashes: 'refuse',
   })
   assert.deepEqual(routes[0]?.permission, { resource: 'items', action: '{method}' })
   assert.deepEqual(upstreams, {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { RequestHead } from '../../../gateway/dataplane/downstream.ts'
 import { RequestParser } from '../../../gateway/dataplane/http1/request-parser.ts'
-import { isWebSocketHandshake } from '../../../gateway/dataplane/upstream/tunnel.ts'
+import { isWebSocketHandshake } from '../../../gateway/dataplane/upstream/handshake.ts'
 import { mutate } from '../../support/mutate.ts'
 import type { Random } from '../../support/random.ts'
 import { valuesOf } from '../strict/field-reader.ts'
