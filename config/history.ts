@@ -11,6 +11,8 @@ export interface HistoryOptions {
   readonly stateDir: string
   /** Versions kept; default 50. */
   readonly keep?: number
+  /** After a write that failed, the next attempt; default 1,000. */
+  readonly retryMs?: number
   /** Unix time in ms; for tests. */
   readonly wallMs?: () => number
 }
@@ -28,7 +30,7 @@ export interface History {
   lastGood(): ConfigFiles | null
   /**
    * Makes `files` the last good config and a new version, unless they equal the newest one. Resolves with its number
-   * when it is on disk or has failed to get there; never rejects.
+   * when it is on disk or has failed to get there, which is tried again by itself; never rejects.
    */
   record(files: ConfigFiles, version: NewVersion): Promise<number>
   /** Newest first. */
@@ -70,15 +72,23 @@ export function createHistory(options: HistoryOptions): History {
   const state = readState(options)
   const wallMs = options.wallMs ?? Date.now
   let writing: Promise<unknown> = Promise.resolve()
+  let retry: NodeJS.Timeout | undefined
+  const write = (): Promise<unknown> => {
+    clearTimeout(retry)
+    writing = writing
+      .then(() => save(state))
+      .then(() => {
+        if (state.writeFailure !== null) retry = setTimeout(write, options.retryMs ?? 1_000).unref()
+      })
+    return writing
+  }
   return {
     lastGood: () => state.lastGood,
     record(files, version) {
       const head = nextHead(state, files, { ...version, at: new Date(wallMs()).toISOString() })
       state.lastGood = files
       state.live = head.number
-      const write = writing.then(() => save(state, head, files))
-      writing = write
-      return write.then(() => head.number)
+      return write().then(() => head.number)
     },
     list: () => state.heads.map(({ number, at, by, action }) => ({ number, at, by, action })).reverse(),
     liveNumber: () => state.live,
@@ -221,14 +231,18 @@ function nextHead(state: State, files: ConfigFiles, version: NewVersion & { read
   return head
 }
 
-async function save(state: State, head: Head, files: ConfigFiles): Promise<void> {
+/** Everything that is not on disk yet. */
+async function save(state: State): Promise<void> {
   const dropped = state.heads.slice(0, Math.max(0, state.heads.length - state.keep))
   state.heads = state.heads.slice(dropped.length)
   for (const old of dropped) state.unsaved.delete(old.number)
   try {
     await mkdir(versionsFolder(state), { recursive: true, mode: 0o700 })
-    await writeAtomically(join(state.folder, lastGoodName), `${toText(files)}\n`, secretFile)
-    if (state.unsaved.has(head.number)) {
+    if (state.lastGood !== null)
+      await writeAtomically(join(state.folder, lastGoodName), `${toText(state.lastGood)}\n`, secretFile)
+    for (const head of state.heads) {
+      const files = state.unsaved.get(head.number)
+      if (files === undefined) continue
       const text = `${JSON.stringify(head)}\n${toText(files)}\n`
       await writeAtomically(join(versionsFolder(state), `${head.number}.jsonl`), text, secretFile)
       state.unsaved.delete(head.number)

@@ -13,7 +13,7 @@ export interface RevocationStore {
   list(): readonly Revocation[]
   /**
    * Resolves once the entry is on disk. The same subject again extends its entry. Rejects with a GatewayError:
-   * 400 for a bad entry, 507 when the store is full or the disk refuses; nothing is changed then.
+   * 400 for a bad entry, 507 when the store is full, 503 when the disk refuses; nothing is changed then.
    */
   add(entry: Omit<Revocation, 'id'>): Promise<Revocation>
   /** false: there is no such entry. */
@@ -178,7 +178,7 @@ async function writeEntries(stateDir: string, path: string, entries: readonly Re
       {
         code: 'AEGIS_REVOCATIONS_UNWRITABLE',
         source: 'internal',
-        status: 507,
+        status: 503,
         cause,
       },
     )

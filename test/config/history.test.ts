@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { appendFile, chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createHistory } from '../../config/history.ts'
 import type { ConfigFiles } from '../../gateway/contract/control-api.ts'
+import { waitUntil } from '../support/gateway.ts'
 import { makeFolder } from './files.ts'
 
 const files = (n: number): ConfigFiles => ({
@@ -128,4 +129,23 @@ test('a state directory that cannot be written is a warning; versions of this pr
   )
   assert.deepEqual([history.get(4), history.get(3), history.get(2)], [files(4), files(3), null])
   assert.deepEqual(history.lastGood(), files(4))
+})
+
+test('what could not be kept is kept by itself once the disk takes it', async (t) => {
+  const folder = await makeFolder(t)
+  const stateDir = join(folder, 'state')
+  const history = createHistory({ stateDir, retryMs: 20 })
+  // A file in place of the folder: nothing can be written below it.
+  await writeFile(stateDir, '')
+  for (const n of [1, 2, 3]) await history.record(files(n), { by: 'ops', action: `edit ${n}` })
+  assert.equal(history.warnings().length, 1)
+  assert.deepEqual(history.get(2), files(2))
+  await rm(stateDir)
+  await waitUntil(() => history.warnings().length === 0)
+  const again = createHistory({ stateDir })
+  assert.deepEqual(again.lastGood(), files(3))
+  assert.deepEqual(
+    again.list().map(({ number }) => [number, again.get(number)]),
+    [3, 2, 1].map((n) => [n, files(n)]),
+  )
 })

@@ -2,11 +2,14 @@
 import { authorizeFaults } from './authorize.ts'
 import { configFaults } from './config.ts'
 import { consulFaults } from './consul.ts'
+import { diskFaults } from './disk.ts'
+import { drainFaults } from './drain.ts'
 import type { Fault, Row, Scene } from './fault.ts'
 import { jwksFaults } from './jwks.ts'
 import { redisFaults } from './redis.ts'
 import { type RunOptions, runFault } from './run-fault.ts'
 import { upstreamFaults } from './upstream.ts'
+import { workerFaults } from './workers.ts'
 
 export interface RunnableRow {
   readonly name: string
@@ -20,6 +23,9 @@ export const rows: readonly RunnableRow[] = [
   ...authorizeFaults.map(toRow),
   ...jwksFaults.map(toRow),
   ...configFaults.map(toRow),
+  ...diskFaults.map(toRow),
+  ...workerFaults.map(toRow),
+  ...drainFaults.map(toRow),
 ]
 
 function toRow<S extends Scene>(fault: Fault<S>): RunnableRow {

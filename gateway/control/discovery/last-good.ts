@@ -25,17 +25,26 @@ interface Known {
 const most = 10_000
 /** Changes within this time are written together. */
 const writeAfterMs = 500
+const retryMs = 1_000
 
 export function createLastGood(path: string, clock: Clock, log: Logger): LastGood {
   const known = read(path, log)
   let due: (() => void) | null = null
   let writing = Promise.resolve()
+  let inTrouble = false
   const write = (): void => {
     due = null
     const text = `${JSON.stringify({ version: 1, upstreams: Object.fromEntries(known) })}\n`
     writing = writing
       .then(() => writeAtomically(path, text, { mode: 0o600 }))
-      .catch((error) => log.warn({ err: error, path }, 'the last good endpoints cannot be kept on disk'))
+      .then(() => {
+        inTrouble = false
+      })
+      .catch((error) => {
+        if (!inTrouble) log.warn({ err: error, path }, 'the last good endpoints cannot be kept on disk')
+        inTrouble = true
+        due ??= clock.after(retryMs, write)
+      })
   }
   const changed = (): void => {
     due ??= clock.after(writeAfterMs, write)
