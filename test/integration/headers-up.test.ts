@@ -14,6 +14,7 @@ const ours = [
   ...['X-Tenant-Id', 'X-User-Id', 'X-User-Roles', 'X-Request-Id', 'X-Forwarded-For', 'X-Forwarded-Proto'],
   ...['X-Forwarded-Host', 'X-Forwarded-Port', 'X-Forwarded-Prefix', 'X-Forwarded-Client-Cert', 'Client-Cert'],
   ...['Client-Cert-Chain', 'Forwarded', 'X-Real-IP', 'Via', 'Traceparent', 'Tracestate'],
+  ...['X-Original-URL', 'X-Rewrite-URL'],
 ]
 const hopByHop = [
   ...[

@@ -1,5 +1,6 @@
 // Requests whose head or body two parsers could end in two places, for smuggling.test.ts. In each one another request is
 // hidden, where a laxer or an older parser would find it.
+import { hiddenBodies } from './smuggling-bodies.ts'
 import { chunk, codings, get, host, lengthOf, lengths, post, type Smuggling } from './smuggling-framing.ts'
 
 /** In place of `5\r\nhello\r\n0\r\n\r\n`; a request hides behind it. */
@@ -229,4 +230,4 @@ function* others(): Generator<Smuggling> {
   }
 }
 
-export const smugglings: readonly Smuggling[] = [...codings(), ...lengths(), ...others()]
+export const smugglings: readonly Smuggling[] = [...codings(), ...lengths(), ...others(), ...hiddenBodies()]

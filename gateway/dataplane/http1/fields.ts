@@ -59,6 +59,9 @@ const oursOnly = [
   'client-cert-chain',
   'forwarded',
   'x-real-ip',
+  // Some frameworks route by these instead of the path that policy was asked about (CVE-2018-14773).
+  'x-original-url',
+  'x-rewrite-url',
   'traceparent',
   'tracestate',
 ]

@@ -46,6 +46,8 @@ const ours = [
   'x-forwarded-prefix',
   'forwarded',
   'x-real-ip',
+  'x-original-url',
+  'x-rewrite-url',
   'via',
   'traceparent',
   'tracestate',

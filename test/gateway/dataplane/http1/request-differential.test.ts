@@ -90,7 +90,8 @@ describe('mutated requests', () => {
       const { requests, fault } = parseRequests([bytes])
       for (const pieces of [toBytes(bytes), toRandomPieces(bytes, random)]) {
         const again = parseRequests(pieces, { pausing: random.chance(0.5) })
-        assert.deepEqual([again.requests, again.fault?.status], [requests, fault?.status], shown)
+        // Of two faults the cuts may decide which one is seen first.
+        assert.deepEqual([again.requests, again.fault === null], [requests, fault === null], shown)
       }
       const theirs = await askNode(bytes)
       const ours = requests.filter(({ complete }) => complete)
