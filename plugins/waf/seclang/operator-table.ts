@@ -1,6 +1,6 @@
 // The operators of a rule set, each made once: rules with the same operator and argument share it, and its pattern.
 
-import { hasMacro } from './macro.ts'
+import { compileMacro, hasMacro } from './macro.ts'
 import { createDynamicOperator, createOperator } from './operators/create.ts'
 import type { PatternCompiler } from './targets.ts'
 import type { Operator, OperatorContext } from './types.ts'
@@ -43,7 +43,8 @@ export class OperatorTable {
   }
 
   check(operator: OperatorName, file: string): void {
-    if (hasMacro(operator.argument)) createDynamicOperator(operator.name)
-    else this.of(operator, file)
+    if (!hasMacro(operator.argument)) return void this.of(operator, file)
+    createDynamicOperator(operator.name)
+    compileMacro(operator.argument)
   }
 }

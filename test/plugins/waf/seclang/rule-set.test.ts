@@ -36,6 +36,11 @@ const refused: readonly { title: string; text: string; says: RegExp }[] = [
   },
   { title: 'an unknown ctl', text: 'SecAction "id:1,ctl:foo=1"', says: /ctl:foo is not supported/ },
   { title: 'an unknown macro', text: `SecAction "id:1,msg:'%{FOO.x}'"`, says: /%\{FOO\} names no variable/ },
+  {
+    title: 'an unknown macro in an operator',
+    text: 'SecRule ARGS "@streq %{FOO.x}" "id:1"',
+    says: /^a\.conf:1: .*%\{FOO\} names no variable/,
+  },
   { title: 'a rule without id', text: 'SecRule ARGS "@rx a" "deny"', says: /the rule has no id/ },
   {
     title: 'an id given twice',
