@@ -7,6 +7,8 @@ import { handshakeTargets } from './targets/handshakes.ts'
 import { parserTargets } from './targets/http1-parsers.ts'
 import { keySetTargets } from './targets/key-sets.ts'
 import { pathTargets } from './targets/paths.ts'
+import { ruleFileTargets } from './targets/rule-files.ts'
+import { tokenSourceTargets } from './targets/token-sources.ts'
 import { tokenTargets } from './targets/tokens.ts'
 
 export const targets: readonly Target[] = [
@@ -15,8 +17,10 @@ export const targets: readonly Target[] = [
   ...forwardedTargets,
   ...handshakeTargets,
   ...tokenTargets,
+  ...tokenSourceTargets,
   ...keySetTargets,
   ...partTargets,
+  ...ruleFileTargets,
   ...configTargets,
 ]
 
