@@ -3,7 +3,7 @@ import type { RequestView, ResponseView } from '../../gateway/contract/exchange.
 import type { Plugin, Verdict } from '../../gateway/contract/plugin.ts'
 import type { PluginPorts } from '../../gateway/contract/ports.ts'
 import { answer, deny } from '../../gateway/contract/reply.ts'
-import { createOriginSet, type OriginSet } from './origin.ts'
+import { createOriginSet, maxOriginLength, type OriginSet } from './origin.ts'
 import type { CorsConfig, CorsSettings } from './schema.ts'
 
 /** The settings of one tenant (or of all others), joined into header values. */
@@ -14,6 +14,8 @@ interface Policy {
   readonly credentials: boolean
   readonly privateNetwork: boolean
 }
+
+const foreignSocket = deny(403, 'AEGIS_ORIGIN_DENIED', 'WebSockets are not opened for pages of this origin.')
 
 export function createCors(config: CorsConfig, ports: Pick<PluginPorts, 'slot'>): Plugin {
   const { tenants, ...general } = config
@@ -52,8 +54,16 @@ export function createCors(config: CorsConfig, ports: Pick<PluginPorts, 'slot'>)
  */
 function refuseForeignSocket(ex: RequestView, policy: Policy): Verdict {
   const origin = ex.header('origin')
-  if (origin === undefined || policy.origins.any || policy.origins.has(origin)) return undefined
-  return deny(403, 'AEGIS_ORIGIN_DENIED', 'WebSockets are not opened for pages of this origin.')
+  if (origin === undefined || isOwnPage(origin, ex)) return undefined
+  // "*" is never together with credentials, and here cookies are what it would let in.
+  const allowed = policy.origins.any ? ex.header('cookie') === undefined : policy.origins.has(origin)
+  return allowed ? undefined : foreignSocket
+}
+
+/** Cookies know no ports. A page without TLS is not the same as one with: anybody on the way can write it. */
+function isOwnPage(origin: string, { host, scheme }: RequestView): boolean {
+  const page = origin.length > maxOriginLength ? null : URL.parse(origin)
+  return page !== null && page.hostname === host && (scheme === 'http' || page.protocol === 'https:')
 }
 
 function compilePolicy(settings: CorsSettings): Policy {

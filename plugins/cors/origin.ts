@@ -17,7 +17,7 @@ const wildcardForm = /^([a-z][a-z0-9+.-]*:\/\/)\*(\.[a-z0-9-]+(?:\.[a-z0-9-]+)*)
 const customForm = /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(:\d{1,5})?$/
 
 /** Browsers send far shorter ones (a name has at most 253 characters). */
-const maxOriginLength = 512
+export const maxOriginLength = 512
 
 /** null: fine; else what is wrong and the remedy. */
 export function checkOrigin(text: string): string | null {

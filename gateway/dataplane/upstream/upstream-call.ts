@@ -288,6 +288,8 @@ export class UpstreamCall implements UpstreamHandler {
     const { down, answering } = this.#ex
     this.#interim += 1
     if (this.#interim > mostInterim) return stream.abort(new Error('too many interim answers'))
+    // A client that is told 101 takes what follows for another protocol; undici calls one without Upgrade interim.
+    if (status === 101) return stream.abort(new Error('the upstream answered 101 to what was no handshake'))
     if (!this.#over && !answering) down.inform(status, toDownstreamHeaders(fields))
   }
 

@@ -283,3 +283,25 @@ test('refuses a WebSocket handshake of a page that is not allowed (cross-site We
   assert.equal(run(config, handshake()), undefined)
   assert.equal(run({}, handshake('https://evil.example')), undefined)
 })
+
+describe('a WebSocket handshake with cookies, where all origins are allowed', () => {
+  const cases: [string, string, 'http' | 'https', boolean][] = [
+    ['of another page', 'https://evil.example', 'https', false],
+    ['of a sandboxed page', 'null', 'https', false],
+    ['of a page below its host', 'https://x.acme.example.com', 'https', false],
+    ['of a name that begins like it', 'https://acme.example.com.evil.test', 'https', false],
+    ['of no URL at all', 'acme.example.com', 'https', false],
+    ['of an endless origin', `https://acme.example.com/${'a'.repeat(600)}`, 'https', false],
+    ['of its own page', 'https://acme.example.com', 'https', true],
+    ['of its own page on another port', 'https://acme.example.com:8443', 'https', true],
+    ['of its own page without TLS', 'http://acme.example.com', 'https', false],
+    ['of its own page, all without TLS', 'http://acme.example.com', 'http', true],
+  ]
+  for (const [who, origin, scheme, allowed] of cases) {
+    test(`${who} is ${allowed ? 'let through' : 'refused'}`, () => {
+      const requestHeaders = { upgrade: 'websocket', origin, cookie: 'aegis_token=x' }
+      const verdict = run({}, createView({ host: 'acme.example.com', scheme, requestHeaders }))
+      assert.equal(verdict?.code, allowed ? undefined : 'AEGIS_ORIGIN_DENIED')
+    })
+  }
+})
