@@ -103,7 +103,7 @@ function toListenerConfig(
   configDir: string,
 ): ListenerConfig {
   if (tls === undefined) return { ...listener, tls: null }
-  const { http2: _http2, certificates, clientCa, ...others } = tls
+  const { certificates, clientCa, ...others } = tls
   return {
     ...listener,
     tls: {

@@ -94,6 +94,12 @@ const handshakes = metrics.port.counter(
 
 const longLived = createLongLived(clock, metrics.port)
 
+const endings = metrics.port.counter(
+  'aegis_http2_connections_ended_total',
+  'HTTP/2 connections that the gateway ended: idle, drained, requests (had its number of them), late (half a head), protocol or flood.',
+  ['listener', 'reason'],
+)
+
 const listeners: Listener[] = []
 let certificates: readonly ListenerCertificates[] = []
 let live: Runtime | null = null
@@ -187,6 +193,7 @@ async function listen(ports: Readonly<Record<string, number>>): Promise<Record<s
     const listener = createListener({
       ...{ config, gateway, runtime: () => live ?? runtime },
       handshakes: (name, outcome) => handshakes.labels(name, outcome).inc(),
+      endings: (name, reason) => endings.labels(name, reason).inc(),
     })
     listener.renew(certificates)
     listeners.push(listener)

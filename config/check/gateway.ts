@@ -57,6 +57,9 @@ function checkListeners({ file, places, report }: GatewayCheck): void {
       report(`${pointer}/name`, `Two listeners are called ${quote(value.name)}; the other one is ${other}.`)
     }
     names.set(value.name, pointer)
+    if (value.tls !== undefined && value.http2) {
+      report(`${pointer}/http2`, 'This is for listeners without TLS; here it is "http2" of "tls".')
+    }
     if (value.tls !== undefined) checkListenerTls(value.tls, `${pointer}/tls`, report)
     bindings.push({ ...value, pointer, what: `listener ${quote(value.name)}` })
   }

@@ -7,9 +7,6 @@ import { hostPatternProblem } from './host-pattern.ts'
 type Tls = NonNullable<GatewayFile['listeners'][number]['tls']>
 
 export function checkListenerTls(tls: Tls, pointer: string, report: Report): void {
-  if (tls.http2) {
-    report(`${pointer}/http2`, 'HTTP/2 is not served yet; leave "http2" out or set it to false.')
-  }
   if (tls.clientAuth !== 'none' && tls.clientCa === undefined) {
     const missing = `clientAuth ${quote(tls.clientAuth)} needs "clientCa": the file of those who issue client certificates.`
     report(`${pointer}/clientCa`, missing)

@@ -30,7 +30,10 @@ const tls = Type.Object(
         'Chosen by the name that the client asks for (SNI). Clients that name none, or one that none is for, get the one for "*", else the first. Changed files are live within a second.',
     }),
     minVersion: oneOf(['1.2', '1.3'], { default: '1.2', description: 'Oldest version of TLS.' }),
-    http2: Type.Boolean({ default: false, description: 'Only false: HTTP/2 is not served yet.' }),
+    http2: Type.Boolean({
+      default: true,
+      description: 'Offers HTTP/2 beside HTTP/1.1 (ALPN).',
+    }),
     clientAuth: oneOf(['none', 'request', 'require'], {
       default: 'none',
       description:
@@ -43,7 +46,7 @@ const tls = Type.Object(
     }),
     handshakeMs: durationMs('Time a client has for the handshake.', 10_000),
   },
-  { ...closed, description: 'Makes it a TLS listener (HTTP/1.1). Left out: plain text.' },
+  { ...closed, description: 'Makes it a TLS listener. Left out: plain text.' },
 )
 
 const listener = Type.Object(
@@ -51,6 +54,11 @@ const listener = Type.Object(
     name: nameOf('Name of the listener, in logs and in the status.'),
     host: Type.String({ minLength: 1, default: '0.0.0.0', description: 'Address to listen on.' }),
     port: port('TCP port; 0 picks a free one.'),
+    http2: Type.Boolean({
+      default: false,
+      description:
+        'For a listener without TLS: also speaks HTTP/2 to clients that begin with its preface (prior knowledge), such as a load balancer. With TLS there is tls.http2.',
+    }),
     tls: Type.Optional(tls),
   },
   closed,
@@ -101,6 +109,37 @@ const admin = Type.Object(
   { ...closed, default: {}, description: 'The admin API, on a listener of its own.' },
 )
 
+const http2Limits = Type.Object(
+  {
+    streams: wholeNumber('Requests under way at once.', 100, 1, 10_000),
+    windowBytes: wholeNumber(
+      'Bytes of one request body that the client may send before anybody takes them.',
+      262_144,
+      65_535,
+      16_777_216,
+    ),
+    connectionWindowBytes: wholeNumber(
+      'The same for all bodies of a connection together: what it may hold of memory.',
+      1_048_576,
+      65_535,
+      268_435_456,
+    ),
+    resetsPerMinute: wholeNumber(
+      'Requests that a client may cancel, beyond one for each that it lets end; with more the connection ends.',
+      200,
+      1,
+      1_000_000,
+    ),
+    emptyFramesPerMinute: wholeNumber(
+      'Frames that carry nothing (PING, SETTINGS, WINDOW_UPDATE, empty DATA and the like), beyond those that its requests account for; a malformed request counts as ten. With more the connection ends.',
+      2000,
+      10,
+      1_000_000,
+    ),
+  },
+  { ...closed, default: {}, description: 'What one HTTP/2 connection may do.' },
+)
+
 const limits = Type.Object(
   {
     headerBytes: wholeNumber('Bytes of all request headers together.', 16_384, 1024, 1_048_576),
@@ -115,6 +154,7 @@ const limits = Type.Object(
       0,
       1_000_000_000,
     ),
+    http2: http2Limits,
     eventLoopLagMs: durationMs(
       'A worker that is so far behind for a while refuses requests with 503, those of the busiest tenants first; 0: it does not.',
       500,

@@ -141,6 +141,7 @@ export interface ResponseView extends Settled {
 /** What is known once the exchange is over. Also given for requests that never met a route. */
 export interface LogView {
   readonly method: string
+  readonly httpVersion: '1.0' | '1.1' | '2'
   readonly host: string
   readonly path: string
   readonly query: string

@@ -58,6 +58,8 @@ export interface ListenerConfig {
   readonly host: string
   /** 0 picks a free port. */
   readonly port: number
+  /** Plain text: HTTP/2 is spoken to clients that begin with its preface. */
+  readonly http2: boolean
   /** null: plain text. */
   readonly tls: ListenerTlsConfig | null
 }
@@ -74,6 +76,8 @@ export interface ListenerTlsConfig {
     readonly keyFile: string
   }[]
   readonly minVersion: '1.2' | '1.3'
+  /** HTTP/2 is offered by ALPN. */
+  readonly http2: boolean
   /** Whether clients may or must show a certificate; one that is shown must always be good. */
   readonly clientAuth: ClientAuth
   /** Who may have issued it; not null unless clientAuth is none. */
@@ -106,12 +110,22 @@ export interface LimitsConfig {
   readonly connectionsPerIp: number
   /** Requests served on one downstream connection before it is closed; 0 is no limit. */
   readonly requestsPerConnection: number
+  readonly http2: Http2LimitsConfig
   /** Lag of a worker's event loop above which requests are refused; 0: none are. */
   readonly eventLoopLagMs: number
   /** A worker whose event loop stands still for this long is replaced; 0: it is not. */
   readonly workerBlockedMs: number
   /** Heap of a worker; past it the worker is ended and replaced. 0: what Node.js allows. */
   readonly workerHeapMb: number
+}
+
+/** What one HTTP/2 connection may do. */
+export interface Http2LimitsConfig {
+  readonly streams: number
+  readonly windowBytes: number
+  readonly connectionWindowBytes: number
+  readonly resetsPerMinute: number
+  readonly emptyFramesPerMinute: number
 }
 
 export interface TimeoutsConfig {

@@ -27,6 +27,7 @@ export function admit(ex: Exchange): Reply | undefined {
   if (fault !== null) return refuse(ex, fault.status, fault.code, fault.detail)
   return (
     checkHost(ex) ??
+    checkScheme(ex) ??
     checkExpectation(ex) ??
     readTarget(ex, limits.urlBytes) ??
     checkLength(ex) ??
@@ -67,6 +68,15 @@ function checkConnection(ex: Exchange): Reply | undefined {
   if (ex.down.secured === null || ex.down.secured.hosts.covers(ex.host)) return undefined
   const detail = 'The certificate of this connection is not for the host that the request names.'
   return refuse(ex, 421, 'AEGIS_MISDIRECTED_REQUEST', detail)
+}
+
+/** RFC 9113 section 8.3.1: what it says of the connection must be so; a trusted proxy may speak of its client's. */
+function checkScheme(ex: Exchange): Reply | undefined {
+  const { scheme } = ex.down.head
+  if (scheme === null || scheme === (ex.down.secured === null ? 'http' : 'https')) return undefined
+  if (!ex.peerTrusted) return malformed(ex, 'The :scheme is not that of the connection.')
+  if (scheme === 'https') ex.scheme = 'https'
+  return undefined
 }
 
 function isHost(authority: string): boolean {

@@ -1,5 +1,5 @@
 // The client's side of one exchange, whatever version of HTTP it speaks: what came, and how it is answered. Worker thread;
-// http1/server-stream.ts is the one for HTTP/1.1.
+// http1/server-stream.ts is the one for HTTP/1.1, http2/stream.ts that for HTTP/2.
 import type { Socket } from 'node:net'
 import type { Fields } from './http1/fields.ts'
 import type { Secured } from './tls/secured.ts'
@@ -10,7 +10,9 @@ export interface RequestHead {
   readonly method: string
   /** As sent. */
   readonly target: string
-  readonly version: '1.0' | '1.1'
+  readonly version: '1.0' | '1.1' | '2'
+  /** As said by the request itself; null: HTTP/1.1 leaves it to the connection. */
+  readonly scheme: 'http' | 'https' | null
   readonly fields: Fields
   /** null: there is none. */
   readonly host: string | null
@@ -41,6 +43,14 @@ export interface BodyReader {
   onBroken(): void
 }
 
+/** Hears how a request ends. */
+export interface Served {
+  /** The body is not valid or did not come in time. */
+  onFault(fault: RequestFault): void
+  /** All of the answer is out, or the client is gone. */
+  onOver(): void
+}
+
 export interface Downstream {
   readonly head: RequestHead
   readonly remoteAddress: string
@@ -50,6 +60,8 @@ export interface Downstream {
   readonly complete: boolean
   /** All of the answer is on its way. */
   readonly answered: boolean
+  /** Who serves it; set as soon as it is known. */
+  served: Served | null
 
   /** From now on the body goes to `reader`; nothing of it is read before. */
   read(reader: BodyReader): void

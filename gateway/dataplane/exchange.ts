@@ -151,7 +151,7 @@ export class Exchange {
     return this.down.head.target
   }
 
-  get httpVersion(): '1.0' | '1.1' {
+  get httpVersion(): '1.0' | '1.1' | '2' {
     return this.down.head.version
   }
 

@@ -1,14 +1,18 @@
 // Sockets in, exchanges out: one server per listener and worker. Worker thread; made by worker.ts.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { ListenerCertificates } from '../contract/protocol.ts'
 import { deny } from '../contract/reply.ts'
 import type { GatewayConfig, ListenerConfig } from '../contract/snapshot.ts'
-import type { RequestFault } from './downstream.ts'
+import type { Downstream, RequestFault, Served } from './downstream.ts'
 import { Exchange } from './exchange.ts'
 import { Deadlines } from './http1/deadlines.ts'
 import { Pages } from './http1/pages.ts'
 import { type ConnectionLimits, type ConnectionOwner, ServerConnection } from './http1/server-connection.ts'
-import type { Served, ServerStream } from './http1/server-stream.ts'
+import { Http2Connection, type Http2Limits, type Http2Owner } from './http2/connection.ts'
+import type { Ending } from './http2/frames.ts'
+import { HpackEncoder } from './http2/hpack-encoder.ts'
+import { Opening } from './http2/opening.ts'
 import { conclude, serve } from './pipeline.ts'
 import { renderProblem } from './problem.ts'
 import { answerWith, breakOff } from './respond.ts'
@@ -36,20 +40,30 @@ export interface ListenerParts {
   readonly runtime: () => Runtime
   /** How TLS handshakes end. */
   readonly handshakes: (listener: string, outcome: string) => void
+  /** Why HTTP/2 connections are ended. */
+  readonly endings: (listener: string, ending: Ending) => void
+}
+
+/** Of any version, as far as the listener is concerned. */
+interface Connection {
+  drain(): void
+  destroy(): void
 }
 
 export function createListener(parts: ListenerParts): Listener {
   return new HttpListener(parts)
 }
 
-class HttpListener implements Listener, ConnectionOwner {
+class HttpListener implements Listener, ConnectionOwner, Http2Owner {
   readonly name: string
   readonly limits: ConnectionLimits
   readonly deadlines = new Deadlines()
   readonly pages = new Pages()
+  readonly http2: Http2Limits
+  readonly encoder = new HpackEncoder()
   readonly #parts: ListenerParts
   readonly #server: Server
-  readonly #connections = new Set<ServerConnection>()
+  readonly #connections = new Set<Connection>()
   readonly #perIp = new Map<string, number>()
   readonly #terminator: TlsTerminator | null
   /** Sockets, those in a TLS handshake included. */
@@ -63,6 +77,7 @@ class HttpListener implements Listener, ConnectionOwner {
     this.name = parts.config.name
     this.#parts = parts
     this.limits = toLimits(parts.gateway)
+    this.http2 = parts.gateway.limits.http2
     const server = createServer({ allowHalfOpen: true, noDelay: true })
     server.on('connection', (socket) => this.#admitConnection(socket))
     this.#server = server
@@ -116,7 +131,7 @@ class HttpListener implements Listener, ConnectionOwner {
     })
   }
 
-  onRequest(stream: ServerStream): void {
+  onRequest(stream: Downstream): void {
     const runtime = this.#parts.runtime()
     runtime.begin()
     this.#inFlight += 1
@@ -128,8 +143,12 @@ class HttpListener implements Listener, ConnectionOwner {
     serve(ex)
   }
 
-  onClosed(connection: ServerConnection): void {
+  onClosed(connection: Connection): void {
     this.#connections.delete(connection)
+  }
+
+  onEnding(ending: Ending): void {
+    this.#parts.endings(this.name, ending)
   }
 
   #onConcluded = (): void => {
@@ -149,8 +168,30 @@ class HttpListener implements Listener, ConnectionOwner {
     if (limits.connectionsPerIp > 0 && fromIp > Math.ceil(limits.connectionsPerIp / workers))
       return this.#refuseConnection(socket, 429, 'Too many connections are open from this address.')
     this.#count(socket, ip, fromIp)
-    if (this.#terminator === null) this.#connections.add(new ServerConnection(this, socket, null))
-    else this.#terminator.accept(socket)
+    if (this.#terminator !== null) this.#terminator.accept(socket)
+    else if (this.#parts.config.http2) this.#openEither(socket)
+    else this.#open1(socket, null)
+  }
+
+  #openEither(socket: Socket): void {
+    const opening = new Opening({
+      ...{ socket, deadlines: this.deadlines, headersMs: this.limits.headersMs },
+      onTold: (isHttp2) => {
+        this.#connections.delete(opening)
+        if (isHttp2) this.#open2(socket, null)
+        else this.#open1(socket, null)
+      },
+      onGone: () => this.#connections.delete(opening),
+    })
+    this.#connections.add(opening)
+  }
+
+  #open1(socket: Socket, secured: Secured | null): void {
+    this.#connections.add(new ServerConnection(this, socket, secured))
+  }
+
+  #open2(socket: Socket, secured: Secured | null): void {
+    this.#connections.add(new Http2Connection(this, socket, secured))
   }
 
   #count(socket: Socket, ip: string, fromIp: number): void {
@@ -178,9 +219,10 @@ class HttpListener implements Listener, ConnectionOwner {
     })
   }
 
-  #onSecure(socket: Socket, secured: Secured): void {
+  #onSecure(socket: TLSSocket, secured: Secured): void {
     if (this.#draining) socket.destroy()
-    else this.#connections.add(new ServerConnection(this, socket, secured))
+    else if (socket.alpnProtocol === 'h2') this.#open2(socket, secured)
+    else this.#open1(socket, secured)
   }
 }
 

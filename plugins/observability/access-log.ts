@@ -51,6 +51,7 @@ function toRecord(ex: LogView, { level, time, redact, headers }: LineContext) {
     user: ex.identity?.userId ?? null,
     route: ex.route?.id ?? null,
     method: ex.method,
+    http_version: ex.httpVersion,
     scheme: ex.scheme,
     host: ex.host,
     path: ex.path,

@@ -28,10 +28,13 @@ const refused: [title: string, change: (gateway: Gateway) => void, pointer: stri
     'Listener "public": "certificates" must hold at least one entry.',
   ],
   [
-    'HTTP/2, which comes later',
-    setTls({ http2: true }),
-    '/listeners/0/tls/http2',
-    'HTTP/2 is not served yet; leave "http2" out or set it to false.',
+    'HTTP/2 without TLS on a listener with TLS',
+    (file) => {
+      setTls({})(file)
+      Object.assign(file.listeners[0], { http2: true })
+    },
+    '/listeners/0/http2',
+    'This is for listeners without TLS; here it is "http2" of "tls".',
   ],
   [
     'an old version of TLS',
@@ -260,7 +263,7 @@ test('defaults are filled in and paths are absolute, relative to the config dire
   files.gateway.log = { file: 'logs/a.log' }
   const { gateway } = buildGood(files, { configDir: '/etc/aegis' })
   assert.deepEqual(gateway, {
-    listeners: [{ name: 'public', host: '127.0.0.1', port: 8000, tls: null }],
+    listeners: [{ name: 'public', host: '127.0.0.1', port: 8000, http2: false, tls: null }],
     workers: Math.min(64, availableParallelism()),
     admin: { host: '127.0.0.1', port: 3001, tokens: [] },
     trustedProxies: [],
@@ -272,6 +275,13 @@ test('defaults are filled in and paths are absolute, relative to the config dire
       connections: 50_000,
       connectionsPerIp: 0,
       requestsPerConnection: 0,
+      http2: {
+        streams: 100,
+        windowBytes: 262_144,
+        connectionWindowBytes: 1_048_576,
+        resetsPerMinute: 200,
+        emptyFramesPerMinute: 2000,
+      },
       eventLoopLagMs: 500,
       workerBlockedMs: 10_000,
       workerHeapMb: 2048,

@@ -42,6 +42,12 @@ export const programs: readonly Program[] = [
     debian: ['openssl'],
   },
   {
+    name: 'curl with HTTP/2',
+    usedFor: 'HTTP/2 as a client outside of Node.js speaks it',
+    anyOf: ['curl --version | grep -q HTTP2'],
+    debian: ['curl'],
+  },
+  {
     name: 'Docker Compose',
     usedFor: 'checking docker-compose.yml; no engine is needed',
     anyOf: ['command -v docker-compose', 'docker compose version'],

@@ -22,7 +22,7 @@ export function toAnswerHead(status: number, headers: readonly string[]): Answer
     else if (name.length === 4 && name.toLowerCase() === 'date') dated = true
     text += `${name}: ${value}\r\n`
   }
-  if (!dated) text += dateLine()
+  if (!dated) text += toDate().line
   return { text, length }
 }
 
@@ -44,18 +44,25 @@ function statusLineOf(status: number): string {
   return line
 }
 
-const dateLine = createDateLine()
+export interface AnswerDate {
+  readonly value: string
+  /** A header line. */
+  readonly line: string
+}
+
+export const toDate = createDate()
 
 /** IMF-fixdate, written once a second. */
-function createDateLine(): () => string {
+function createDate(): () => AnswerDate {
   let second = 0
-  let line = ''
+  let date: AnswerDate = { value: '', line: '' }
   return () => {
     const now = Math.floor(Date.now() / 1000)
     if (now !== second) {
       second = now
-      line = `date: ${new Date(now * 1000).toUTCString()}\r\n`
+      const value = new Date(now * 1000).toUTCString()
+      date = { value, line: `date: ${value}\r\n` }
     }
-    return line
+    return date
   }
 }

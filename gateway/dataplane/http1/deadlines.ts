@@ -47,3 +47,25 @@ export class Deadlines {
     }
   }
 }
+
+/** The wait for somebody to take more. */
+export class Stall implements Limited {
+  deadlineMs: number
+  readonly #deadlines: Deadlines
+  readonly #onLate: () => void
+
+  constructor(deadlines: Deadlines, idleMs: number, onLate: () => void) {
+    this.#deadlines = deadlines
+    this.#onLate = onLate
+    this.deadlineMs = deadlines.after(idleMs)
+    deadlines.watch(this)
+  }
+
+  onDeadline(): void {
+    this.#onLate()
+  }
+
+  end(): void {
+    this.#deadlines.unwatch(this)
+  }
+}

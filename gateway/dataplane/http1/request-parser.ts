@@ -104,6 +104,7 @@ function toRefusedHead(fault: RequestFault): RequestHead {
     method: '',
     target: '',
     version: '1.1',
+    scheme: null,
     fields: noFields,
     host: null,
     expect: '',
@@ -180,7 +181,7 @@ function toHead(line: RequestLine, fields: Fields): RequestHead {
   const body = chunked ? 'chunked' : length > 0 ? 'fixed' : 'none'
   keepAlive &&= fault === null
   const { method, target, version } = line
-  return { method, target, version, fields, host, expect, body, length, keepAlive, fault }
+  return { method, target, version, scheme: null, fields, host, expect, body, length, keepAlive, fault }
 }
 
 /** RFC 9112 section 9.3. */

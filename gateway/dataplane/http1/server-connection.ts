@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { RequestFault, RequestHead } from '../downstream.ts'
 import type { Secured } from '../tls/secured.ts'
 import type { Trailers } from '../trailers.ts'
-import type { Deadlines, Limited } from './deadlines.ts'
+import { type Deadlines, type Limited, Stall } from './deadlines.ts'
 import type { Pages } from './pages.ts'
 import { RequestParser, type RequestSink } from './request-parser.ts'
 import { ServerStream } from './server-stream.ts'
@@ -318,7 +318,7 @@ export class ServerConnection implements RequestSink, Limited {
   /** A client that takes nothing of its answer for as long as a connection may idle is cut off. */
   #track(taken: boolean): boolean {
     if (!taken && this.#stalled === null) {
-      const stall = new Stall(this.#owner.deadlines, this.#owner.limits.idleMs, this.#socket)
+      const stall = new Stall(this.#owner.deadlines, this.#owner.limits.idleMs, () => this.destroy())
       this.#stalled = stall
       this.#socket.once('drain', () => {
         stall.end()
@@ -326,28 +326,6 @@ export class ServerConnection implements RequestSink, Limited {
       })
     }
     return taken
-  }
-}
-
-/** The wait for a socket to take more. */
-class Stall implements Limited {
-  deadlineMs: number
-  readonly #deadlines: Deadlines
-  readonly #socket: Socket
-
-  constructor(deadlines: Deadlines, idleMs: number, socket: Socket) {
-    this.#deadlines = deadlines
-    this.#socket = socket
-    this.deadlineMs = deadlines.after(idleMs)
-    deadlines.watch(this)
-  }
-
-  onDeadline(): void {
-    this.#socket.destroy()
-  }
-
-  end(): void {
-    this.#deadlines.unwatch(this)
   }
 }
 

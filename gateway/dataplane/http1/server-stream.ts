@@ -1,6 +1,6 @@
 // One request of an HTTP/1.1 connection and its answer. Worker thread; made by server-connection.ts, which reads for it.
 import type { Socket } from 'node:net'
-import type { BodyReader, Downstream, RequestFault, RequestHead } from '../downstream.ts'
+import type { BodyReader, Downstream, RequestHead, Served } from '../downstream.ts'
 import type { Secured } from '../tls/secured.ts'
 import { acceptsTrailers, type Trailers } from '../trailers.ts'
 import { toAnswerHead, toInterimHead } from './answer-head.ts'
@@ -11,14 +11,6 @@ const discardLimitBytes = 1 << 20
 
 /** Up to here bytes go out as one latin1 string with what stands before them: one system call, no vector. */
 const oneWriteBytes = 16_384
-
-/** Hears how a request ends. */
-export interface Served {
-  /** The body is not valid or did not come in time. */
-  onFault(fault: RequestFault): void
-  /** All of the answer is out, or the client is gone. */
-  onOver(): void
-}
 
 export class ServerStream implements Downstream {
   readonly head: RequestHead

@@ -1,5 +1,5 @@
 // TLS on the client's side: a raw socket in, a verified one out. Worker thread; made by listener.ts.
-import { createHash } from 'node:crypto'
+import { constants, createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import {
   createSecureContext,
@@ -51,7 +51,7 @@ export class TlsTerminator {
     this.#hosts = lists.map((hosts) => new HostNames(hosts))
     // It never listens: its sockets are handed to it, so that they count from their first byte.
     this.#server = createServer({
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: config.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       SNICallback: (name, callback) => callback(null, this.#contexts[this.#index.find(name.toLowerCase())]),
       requestCert: config.clientAuth !== 'none',
       rejectUnauthorized: config.clientAuth === 'require',
@@ -74,6 +74,8 @@ export class TlsTerminator {
         ...(clientCa === null ? {} : { ca: clientCa }),
         ciphers,
         honorCipherOrder: true,
+        // RFC 9113 section 9.2.1; HTTP/1.1 has no use for it either.
+        secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
         minVersion: config.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
       }),
     )

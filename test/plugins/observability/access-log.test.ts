@@ -53,6 +53,7 @@ test('writes one line that tells the whole exchange', () => {
     user: 'u1',
     route: 'items',
     method: 'POST',
+    http_version: '1.1',
     scheme: 'http',
     host: 'acme.example.com',
     path: '/items/7',
@@ -147,7 +148,7 @@ for (const [index, hostile] of hostileTexts.entries()) {
         headers: { 'x-any': hostile },
       },
     )
-    assert.deepEqual(Object.keys(record).length, 28)
+    assert.deepEqual(Object.keys(record).length, 29)
   })
 }
 

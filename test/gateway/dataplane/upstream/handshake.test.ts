@@ -19,7 +19,7 @@ const valid = {
 function createHead(headers: Record<string, string>, over: Partial<RequestHead> = {}): RequestHead {
   return {
     ...{ method: 'GET', target: '/', version: '1.1', fields: createFields(Object.entries(headers).flat()) },
-    ...{ host: 'a', expect: '', body: 'none', length: -1, keepAlive: true, fault: null },
+    ...{ scheme: null, host: 'a', expect: '', body: 'none', length: -1, keepAlive: true, fault: null },
     ...over,
   }
 }
