@@ -37,26 +37,35 @@ async function askUnfairly(
 describe('one tenant with fifty times the load of nine others', () => {
   const timeouts = { headersMs: 10_000 }
 
-  test('every request of the nine is served; the noisy one gets what is left, and 503 with Retry-After', async (t) => {
-    const { gateway, metric } = await serve(t, {
-      handlers: [(_, res) => void setTimeout(() => res.end('ok'), 50)],
-      upstreams: ([url]) => ({
-        api: { targets: [{ url }], breaker: { maxConnections: 10, maxPending: 20 }, timeouts },
-      }),
+  for (const workers of [1, 2]) {
+    test(`every request of the nine is served (workers: ${workers}); the noisy one gets what is left, and 503 with Retry-After`, async (t) => {
+      const { gateway, metric } = await serve(t, {
+        workers,
+        handlers: [(_, res) => void setTimeout(() => res.end('ok'), 50)],
+        upstreams: ([url]) => ({
+          api: { targets: [{ url }], breaker: { maxConnections: 10, maxPending: 20 }, timeouts },
+        }),
+      })
+      const { noisy, quiet } = await askUnfairly(gateway, '/api/x')
+      assert.deepEqual(countStatuses(quiet), { 200: 180 })
+      const refused = noisy.filter(({ status }) => status === 503)
+      assert.equal(countStatuses(noisy)[200], noisy.length - refused.length)
+      assert.ok(refused.length > 500, `${refused.length} of 1000 were refused`)
+      for (const { headers, text } of refused) {
+        assert.equal(headers['retry-after'], '1')
+        assert.match(text, /AEGIS_UPSTREAM_FULL/)
+      }
+      assert.equal(
+        await metric('aegis_upstream_refusals_total{upstream="api",reason="full"}'),
+        refused.length,
+      )
+      for (let worker = 0; worker < workers; worker++) {
+        const of = `worker="${worker}",upstream="api"`
+        assert.equal(await metric(`aegis_upstream_requests{${of},state="active"}`), 0)
+        assert.equal(await metric(`aegis_upstream_requests{${of},state="waiting"}`), 0)
+      }
     })
-    const { noisy, quiet } = await askUnfairly(gateway, '/api/x')
-    assert.deepEqual(countStatuses(quiet), { 200: 180 })
-    const refused = noisy.filter(({ status }) => status === 503)
-    assert.equal(countStatuses(noisy)[200], noisy.length - refused.length)
-    assert.ok(refused.length > 500, `${refused.length} of 1000 were refused`)
-    for (const { headers, text } of refused) {
-      assert.equal(headers['retry-after'], '1')
-      assert.match(text, /AEGIS_UPSTREAM_FULL/)
-    }
-    assert.equal(await metric('aegis_upstream_refusals_total{upstream="api",reason="full"}'), refused.length)
-    assert.equal(await metric('aegis_upstream_requests{worker="0",upstream="api",state="active"}'), 0)
-    assert.equal(await metric('aegis_upstream_requests{worker="0",upstream="api",state="waiting"}'), 0)
-  })
+  }
 
   test('requests that hang hold no more than maxPerTenant places', async (t) => {
     const held: ServerResponse[] = []

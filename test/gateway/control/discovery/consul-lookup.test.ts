@@ -26,13 +26,13 @@ async function createBench(
   t: TestContext,
   answer: LyingConsul['answer'],
   over: Partial<ConsulDiscovery> = {},
-  crowd: Crowd = { size: 0 },
+  { crowd = { size: 0 }, random = () => 0.5 }: { crowd?: Crowd; random?: () => number } = {},
 ) {
   const consul = await startLyingConsul(answer)
   const clock = createTestClock()
   const client = createConsulClient({ url: consul.url, token: 'secret-token', clock })
   const findings: Finding[] = []
-  const ports = { consul: client, clock, random: () => 0.5, crowd }
+  const ports = { consul: client, clock, random, crowd }
   const stop = followConsul('api', { ...discovery, ...over }, ports, (one) => findings.push(one))
   t.after(async () => {
     stop()
@@ -168,6 +168,26 @@ describe('a blocking query', () => {
     })
   }
 
+  test('comes back at another moment in each gateway after Consul was away', async (t) => {
+    const pauses: number[] = []
+    for (const chance of [0, 0.5, 0.999]) {
+      const broken = inTurn((res) => res.destroy())
+      const { consul, clock } = await createBench(t, broken, {}, { random: () => chance })
+      await waitUntil(() => consul.asked.length >= 1)
+      const beganMs = clock.monotonicMs()
+      await waitUntil(async () => {
+        if (consul.asked.length >= 2) return true
+        clock.advance(10)
+        // Time enough for what it has just been asked to arrive, before the clock goes on.
+        await new Promise((resolve) => setTimeout(resolve, 2))
+        return false
+      })
+      pauses.push(clock.monotonicMs() - beganMs)
+    }
+    const [least = 0, middle = 0, most = 0] = pauses
+    assert.ok(least < middle && middle < most, `${pauses}`)
+  })
+
   test('is cancelled when it is no longer wanted', async (t) => {
     const { consul, stop, asked, findings, clock, crowd } = await createBench(
       t,
@@ -185,7 +205,7 @@ describe('a blocking query', () => {
   })
 
   test('does not block where there are more of them than connections', async (t) => {
-    const { consul, asked } = await createBench(t, inTurn(instances(5, 81)), {}, { size: 400 })
+    const { consul, asked } = await createBench(t, inTurn(instances(5, 81)), {}, { crowd: { size: 400 } })
     await asked(3)
     assert.deepEqual(
       consul.asked.map((url) => new URL(url, consul.url).searchParams.get('index')),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import type { LimitCheck } from '../../../../gateway/contract/ports.ts'
 import { createRedisCounters } from '../../../../gateway/shared-state/redis/counters.ts'
@@ -39,6 +40,7 @@ function open({ oneNode = true, own = link }: { oneNode?: boolean; own?: RedisLi
       nowMs += ms
     },
     keyPrefix,
+    link: apart,
   }
 }
 
@@ -66,6 +68,51 @@ for (const algorithm of ['fixed-window', 'sliding-window', 'token-bucket', 'leak
     const other = await store.take([narrow, wide])
     assert.deepEqual([other[0]?.allowed, other[1]?.remaining], [false, 47])
   })
+}
+
+test('limits on two nodes of a Cluster let exactly the tighter one through, also when two gateways take at once', async () => {
+  const one = open({ oneNode: false })
+  const two = createRedisCounters({ link: one.link, oneNode: false, nowMs: () => 1_700_000_000_000 })
+  const checks = [ofTenant({ limit: 1_000 }), ofAddress({ limit: 40 })]
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, (_, n) => (n % 2 === 0 ? one.store : two).take(checks)),
+  )
+  const passed = answers.filter((states) => states.every(({ allowed }) => allowed)).length
+  assert.equal(passed, 40)
+  for (const check of checks) assert.equal((await two.peek(check)).remaining, check.limit - 40)
+})
+
+test('a request is one script for all its limits, and the requests of one turn leave in one write', async () => {
+  const { store } = open()
+  const checks = (user: number) =>
+    ['a', 'b', 'c'].map((name) => checkOf({ key: `${name}|tenant=acme|user=${user}` }))
+  await store.take(checks(0))
+  const before = await countScripts()
+  const writes = await countWrites(link, () =>
+    Promise.all(Array.from({ length: 100 }, (_, user) => store.take(checks(user)))),
+  )
+  assert.equal((await countScripts()) - before, 100)
+  assert.ok(writes <= 2, `${writes} writes`)
+})
+
+/** EVALSHA calls that Redis has seen. */
+async function countScripts(): Promise<number> {
+  const stats = await link.run('counters', (client) => client.info('commandstats'))
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+}
+
+/** Writes to the connection while `work` is done. */
+async function countWrites(of: RedisLink, work: () => Promise<unknown>): Promise<number> {
+  const { stream } = await of.run('counters', async (client) => client as unknown as { stream: Socket })
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean
+  let writes = 0
+  stream.write = (...args: unknown[]) => {
+    writes += 1
+    return write(...args)
+  }
+  await work()
+  stream.write = write
+  return writes
 }
 
 test('a tenant has its counters in one place of a Cluster, whatever its name', async () => {
