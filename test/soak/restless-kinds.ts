@@ -105,9 +105,11 @@ async function talk(client: Client): Promise<Report> {
     return gone(client, status, 'handshake')
   }
   for (let turn = 0; turn < 3; turn++) {
-    const heard = once(ws, 'message')
+    const heard = Promise.race([once(ws, 'message'), closed.then(() => null)])
     ws.send(`${turn}`)
-    const [text] = await heard
+    const message = await heard
+    if (message === null) return { outcome: 'failed', seen: 'closed in the middle' }
+    const [text] = message
     if (String(text) !== `${tenant} ${turn}`) return { outcome: 'wrong', seen: String(text) }
     await pause(random.int(100))
   }

@@ -95,7 +95,12 @@ function createChain(): object[] {
     }),
     { id: 'waf', plugin: 'waf', scope: { routes: ['inspected'] }, config: { rules: ['@baseline'] } },
     { id: 'odd', plugin: './odd.ts' },
-    { id: 'observability', plugin: 'observability' },
+    // Fewer than there are tenants in a soak, so that the cap is met before anything is judged.
+    {
+      id: 'observability',
+      plugin: 'observability',
+      config: { tenantSeries: lastingTenants.length + 2 },
+    },
   ]
 }
 
