@@ -13,15 +13,13 @@ export interface Reading {
 const mostRounds = 2
 
 const dotSegment = /(?:^|\/)\.\.?(?:[;/]|$)/
-/** What is cut off, and whether its slash comes to count, depends on what a reader does first. */
-const slashInParameter = /(?:;|%3B)[^/]*%2F/i
-
 /** The readings that differ from `path`; a sentence where one of them leaves its place. */
 export function otherReadings(path: string): Reading[] | string {
   const readings: Reading[] = []
   let text = path
   for (let round = 0; round <= mostRounds; round++) {
-    if (slashInParameter.test(text)) return 'An encoded slash in a parameter of the path is not accepted.'
+    if (text.split('/').some(hasSlashInParameter))
+      return 'An encoded slash in a parameter of the path is not accepted.'
     const plain = withoutParameters(text)
     if (plain !== path) readings.push({ path: plain, decoded: round > 0 })
     const next = decode(text)
@@ -31,6 +29,12 @@ export function otherReadings(path: string): Reading[] | string {
     text = next
   }
   return readings
+}
+
+/** What is cut off, and whether its slash comes to count, depends on what a reader does first. */
+function hasSlashInParameter(segment: string): boolean {
+  const parameter = segment.search(/;|%3B/i)
+  return parameter >= 0 && segment.toUpperCase().includes('%2F', parameter)
 }
 
 /** Escapes of ASCII characters, once; a backslash is a slash to who reads on Windows. */
