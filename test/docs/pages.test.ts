@@ -40,7 +40,7 @@ for (const definition of registry) {
 }
 
 describe('the pages', () => {
-  const pages = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md', { cwd: root })]
+  const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('docs/**/*.md', { cwd: root })]
 
   for (const page of pages) {
     it(`links only to files that exist: ${page}`, () => {

@@ -1,7 +1,7 @@
 // JWK Sets: a key is taken only as what the set says it is for, and only jose's own reading of the set lets a token pass.
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto'
-import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
+import { createLocalJWKSet, type JSONWebKeySet, type JWK, jwtVerify } from 'jose'
 import { parseJwks } from '../../../plugins/jwt/jwks.ts'
 import type { VerificationKey } from '../../../plugins/jwt/keys.ts'
 import type { Algorithm } from '../../../plugins/jwt/schema.ts'
@@ -83,9 +83,16 @@ function createKeySets(): Target {
       const signature = Buffer.from(token.split('.')[2] ?? '', 'base64url')
       const passed = await Promise.all(taken.map((key) => key.checks.get(alg)?.(token, signature)))
       if (passed.includes(true))
-        await jwtVerify(token, createLocalJWKSet(JSON.parse(input) as JSONWebKeySet), { algorithms: [alg] })
+        await jwtVerify(token, createLocalJWKSet({ keys: written.map(toKnownUses) }), { algorithms: [alg] })
     },
   }
+}
+
+/** RFC 7517 section 4.3 allows uses of other names beside `verify`; jose does not import such keys. */
+function toKnownUses({ key_ops: uses, ...key }: JWK): JWK {
+  return uses === undefined || (Array.isArray(uses) && uses.includes('verify'))
+    ? key
+    : { ...key, key_ops: uses }
 }
 
 function signToken(alg: string, kid: string, key: KeyObject): string {
