@@ -1,10 +1,11 @@
 // Asks every target whether it is well, keeps what the workers say about those they ejected, and publishes the whole
 // list as one feed upon each change. Main thread; run by gateway/main.ts with the upstreams of the live config.
-import { Agent, request } from 'undici'
+import { Agent, type Dispatcher, request } from 'undici'
 import type { Clock, Logger } from '../contract/ports.ts'
 import type { Feed, Report, TargetHealth } from '../contract/protocol.ts'
 import type { UpstreamConfig, UpstreamTls } from '../contract/snapshot.ts'
 import { toTlsConnect } from '../contract/upstream-tls.ts'
+import { createHttp2Client } from './http2-check.ts'
 
 export interface HealthCheckerPorts {
   readonly clock: Clock
@@ -32,6 +33,7 @@ interface Watched {
   /** What goes into Host where that is not the target's own; undici takes it for the name in the certificate too. */
   host: string | null
   tls: UpstreamTls | null
+  http2: boolean
   active: ActiveConfig | null
   healthy: boolean
   ejectedUntilMs: number
@@ -72,6 +74,7 @@ class Checker implements HealthChecker {
         const one = this.#watched.get(key) ?? createWatched(config.name, url)
         one.host = host
         one.tls = config.tls
+        one.http2 = config.transport === 'http2'
         next.set(key, one)
         this.#configure(one, config)
       }
@@ -138,7 +141,9 @@ class Checker implements HealthChecker {
       stopTimer()
       aborter.abort()
     }
-    void probe(this.#agentFor(one.tls), one, active.path, aborter.signal).then((failure) => {
+    const own = one.http2 ? createHttp2Client(one.target, one.tls) : null
+    void probe(own ?? this.#agentFor(one.tls), one, active.path, aborter.signal).then((failure) => {
+      void own?.destroy()
       if (!wanted) return
       stopTimer()
       this.#schedule(one, active, active.intervalMs)
@@ -190,7 +195,7 @@ class Checker implements HealthChecker {
 
 /** Why the target is not well; null when it is. Never rejects. */
 async function probe(
-  agent: Agent,
+  agent: Dispatcher,
   { target, host }: Watched,
   path: string,
   signal: AbortSignal,
@@ -216,6 +221,7 @@ function createWatched(upstream: string, target: string): Watched {
     target,
     host: null,
     tls: null,
+    http2: false,
     active: null,
     // Believed until shown otherwise: traffic need not wait for the first round of checks.
     healthy: true,

@@ -3,6 +3,7 @@ import { GatewayError } from '../contract/errors.ts'
 import { deny, type Reply } from '../contract/reply.ts'
 import { runResponseHooks } from './chain.ts'
 import type { Exchange } from './exchange.ts'
+import { pushGrpcRefusal, toGrpcType } from './grpc.ts'
 import { findFieldFault, findHeader } from './headers.ts'
 import { renderProblem } from './problem.ts'
 
@@ -55,7 +56,7 @@ export function sendHead(ex: Exchange): boolean {
   if (ex.status === 204) ex.removeResponseHeader('content-length')
   try {
     if (ex.unsendable !== null) throw ex.unsendable
-    ex.down.respond(ex.status, ex.responseHeaders, ex.lastOnConnection)
+    ex.down.respond(statusOnWire(ex), ex.responseHeaders, ex.lastOnConnection)
   } catch (error) {
     sendDefect(ex, error)
     return false
@@ -98,14 +99,25 @@ function sendDefect(ex: Exchange, error: unknown): void {
   ex.responseSource = 'gateway'
   ex.responseHeaders = []
   const body = pushProblem(ex, internal, ex.responseHeaders)
-  ex.responseHeaders.push('content-length', String(Buffer.byteLength(body)))
+  ex.responseHeaders.push('content-length', String(Buffer.byteLength(body ?? '')))
   ex.lastOnConnection = true
-  ex.down.respond(ex.status, ex.responseHeaders, true)
+  ex.down.respond(statusOnWire(ex), ex.responseHeaders, true)
   ex.headSent = true
   ex.down.end(ex.method === 'HEAD' ? null : body, null)
 }
 
-function pushProblem(ex: Exchange, reply: Reply, headers: string[]): string {
+/** A refusal in the words of gRPC is 200 there; log and metrics keep what it means. */
+function statusOnWire(ex: Exchange): number {
+  if (ex.responseSource === 'upstream') return ex.status
+  return findHeader(ex.responseHeaders, 'grpc-status') < 0 ? ex.status : 200
+}
+
+function pushProblem(ex: Exchange, reply: Reply, headers: string[]): string | null {
+  const grpcType = toGrpcType(ex.header('content-type'))
+  if (grpcType !== null) {
+    pushGrpcRefusal(headers, reply, grpcType)
+    return null
+  }
   const { contentType, body } = renderProblem(reply, ex.requestId, ex.header('accept'))
   headers.push('cache-control', 'no-store', 'content-type', contentType)
   return body

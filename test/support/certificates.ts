@@ -18,6 +18,7 @@ export interface IssueOptions {
   /** Such as `DNS:a.example.com,URI:spiffe://acme/billing`. */
   readonly names?: string
   readonly subject?: string
+  /** Below 0: it has expired. */
   readonly days?: number
 }
 
@@ -50,7 +51,24 @@ export function createCertificateShop(dir: string): CertificateShop {
       const files = ['-keyout', at(`${leaf}.key`), '-out', at(`${leaf}.crt`)]
       const name = ['-subj', subject, '-addext', `subjectAltName=${names}`]
       const usage = ['-addext', 'basicConstraints=critical,CA:FALSE']
-      openssl('req', '-x509', ...newKey, ...ca, ...files, '-days', String(days), ...name, ...usage)
+      openssl(
+        'req',
+        '-x509',
+        ...newKey,
+        ...ca,
+        ...files,
+        '-days',
+        String(Math.max(1, days)),
+        ...name,
+        ...usage,
+      )
+      if (days < 0) {
+        // `req` makes none that is over.
+        const csr = at(`${leaf}.csr`)
+        openssl('req', '-new', '-key', at(`${leaf}.key`), '-out', csr, ...name, ...usage)
+        const copied = ['-days', String(days), '-copy_extensions', 'copyall', '-out', at(`${leaf}.crt`)]
+        openssl('x509', '-req', '-in', csr, ...ca, ...copied)
+      }
       return {
         cert: readFileSync(at(`${leaf}.crt`), 'latin1'),
         key: readFileSync(at(`${leaf}.key`), 'latin1'),

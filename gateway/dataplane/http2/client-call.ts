@@ -12,6 +12,8 @@ import { Http2Fault } from './dial.ts'
 import { toRequestFields } from './request-fields.ts'
 import { StreamUpload } from './stream-upload.ts'
 
+const noBytes = Buffer.alloc(0)
+
 /** How often a request goes out anew because a connection was closed before the server had seen it. */
 const mostStarts = 3
 
@@ -35,6 +37,8 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
   #paused = false
   /** END_STREAM came. */
   #whole = false
+  /** What was not read by then: a connection that closes behind a whole answer must not take it along. */
+  #rest: Buffer | null = null
   #trailers: Trailers = null
   #error: Error | null = null
 
@@ -64,14 +68,16 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
   pause(): void {
     this.#paused = true
     this.#stream?.pause()
+    this.#keepRest()
     if (this.#answered) this.deadlineMs = 0
   }
 
   resume(): void {
-    if (!this.#paused) return
+    if (!this.#paused || this.#over) return
     this.#paused = false
-    this.#stream?.resume()
     this.#progress()
+    if (this.#rest === null) this.#stream?.resume()
+    else this.#giveRest(this.#rest)
   }
 
   abort(reason: Error): void {
@@ -128,7 +134,7 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
     const { body, length } = this.request
     const fields = toRequestFields(this.request, session.scheme)
     const streamed = body !== null && !Buffer.isBuffer(body)
-    const stream = session.request(fields, { endStream: body === null, waitForTrailers: streamed })
+    const stream = session.request(this, fields, { endStream: body === null, waitForTrailers: streamed })
     this.#session = session
     this.#stream = stream
     this.#starts += 1
@@ -150,13 +156,15 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
     const push = stream.push
     stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
       if (chunk === null && !stream.closed) this.#whole = true
-      return push.call(stream, chunk, encoding)
+      const free = push.call(stream, chunk, encoding)
+      this.#keepRest()
+      return free
     }
     stream.on('headers', (headers, _, raw) => this.#onInterim(Number(headers[':status']), raw))
     stream.on('response', (headers, flags, raw) => this.#onResponse(Number(headers[':status']), flags, raw))
     stream.on('trailers', (_headers, _flags, raw) => this.#onTrailers(raw))
     stream.on('end', () => {
-      if (this.#whole) this.#complete()
+      if (this.#whole && this.#rest === null) this.#complete()
     })
     stream.on('frameError', (_type, code) => {
       this.#error = new Http2Fault('UPSTREAM_UNSENDABLE', `a frame could not be sent (${code})`)
@@ -166,7 +174,7 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
     })
     stream.on('close', () => {
       session.onStreamClosed(this)
-      if (stream === this.#stream) this.#onClosed(session, stream)
+      if (stream === this.#stream) this.onStreamClosed()
     })
   }
 
@@ -184,7 +192,7 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
     this.#handler.onHead(this, status, toAnswerFields(raw))
     // That is all of it: said at once, so that it can go on as one frame too (gRPC's trailers-only answers have to).
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) return this.#complete()
-    if (!this.#over) stream.on('data', this.#onData)
+    if (!this.#over && this.#rest === null) stream.on('data', this.#onData)
   }
 
   #onData = (bytes: Buffer): void => {
@@ -199,6 +207,22 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
     } catch (error) {
       this.fail(error as Error)
     }
+  }
+
+  #keepRest(): void {
+    const stream = this.#stream
+    if (!this.#whole || !this.#paused || this.#over || this.#rest !== null || stream === null) return
+    this.#rest = noBytes
+    stream.off('data', this.#onData)
+    const pieces: Buffer[] = []
+    for (let piece = stream.read(); piece !== null; piece = stream.read()) pieces.push(piece)
+    this.#rest = Buffer.concat(pieces)
+  }
+
+  #giveRest(rest: Buffer): void {
+    this.#rest = noBytes
+    if (rest.length > 0) this.#handler.onData(this, rest)
+    if (!this.#paused && !this.#over) this.#complete()
   }
 
   #progress(): void {
@@ -216,8 +240,11 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
   }
 
   /** The stream is no more. */
-  #onClosed(session: ClientSession, stream: ClientHttp2Stream): void {
-    if (this.#over) return
+  onStreamClosed(): void {
+    const session = this.#session
+    const stream = this.#stream
+    if (this.#over || session === null || stream === null || this.#rest !== null) return
+    if (this.#whole && this.#answered && stream.readableLength === 0) return this.#complete()
     const unprocessed = !this.#answered && session.isUnprocessed(stream)
     if (unprocessed && this.#starts < mostStarts && this.#rewind()) return this.#owner.onUnprocessed(this)
     const reason = this.#error?.message ?? session.reason?.message ?? 'the connection was closed'

@@ -53,10 +53,11 @@ export class ClientSession implements Limited {
   reason: Error | null = null
   readonly #owner: SessionOwner
   readonly #socket: Socket
+  /** Of streams that are open, or whose end nobody has read. */
+  readonly #calls = new Set<ClientCall>()
   #session: ClientHttp2Session | null = null
   /** By the peer; 0 before its SETTINGS came. */
   #allowed = 0
-  #open = 0
   #requests = 0
   /** The highest stream that the server acts upon; Infinity before a GOAWAY. */
   #lastProcessed = Number.POSITIVE_INFINITY
@@ -80,7 +81,7 @@ export class ClientSession implements Limited {
   get hasRoom(): boolean {
     const session = this.#session
     if (session === null || session.closed || session.destroyed || this.#gone) return false
-    return this.#ready && !this.#checking && this.#open < this.#allowed
+    return this.#ready && !this.#checking && this.#calls.size < this.#allowed
   }
 
   /** Streams that the server allows, as far as they are used. */
@@ -89,20 +90,20 @@ export class ClientSession implements Limited {
   }
 
   /** Only where there is room. */
-  request(fields: readonly string[], how: ClientSessionRequestOptions): ClientHttp2Stream {
+  request(call: ClientCall, fields: readonly string[], how: ClientSessionRequestOptions): ClientHttp2Stream {
     const session = this.#session as ClientHttp2Session
     const stream = session.request(fields, how)
-    this.#open += 1
+    this.#calls.add(call)
     this.#requests += 1
     this.deadlineMs = 0
     if (this.#requests >= mostRequests) session.close()
     return stream
   }
 
-  onStreamClosed(_call: ClientCall): void {
-    this.#open -= 1
+  onStreamClosed(call: ClientCall): void {
+    this.#calls.delete(call)
     if (this.#gone) return
-    if (this.#open === 0 && !this.#checking) this.#awaitRequest()
+    if (this.#calls.size === 0 && !this.#checking) this.#awaitRequest()
     this.#owner.onRoom(this)
   }
 
@@ -135,7 +136,7 @@ export class ClientSession implements Limited {
       if (error !== null || this.#gone) return
       this.#checking = false
       this.deadlineMs = 0
-      if (this.#open === 0) this.#awaitRequest()
+      if (this.#calls.size === 0) this.#awaitRequest()
       this.#owner.onRoom(this)
     })
   }
@@ -154,6 +155,9 @@ export class ClientSession implements Limited {
     this.#owner.deadlines.unwatch(this)
     this.#session?.destroy()
     this.#socket.destroy()
+    // Node tells the streams only once the socket has closed, which it may not do by itself.
+    for (const call of this.#calls) call.onStreamClosed()
+    this.#calls.clear()
     this.#owner.onGone(this, this.#ready ? null : error)
   }
 
@@ -182,10 +186,17 @@ export class ClientSession implements Limited {
     })
     // It was told not to.
     session.on('stream', (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM))
-    session.on('error', (error) => {
-      this.reason ??= this.#ready ? error : notHttp2(error)
-    })
-    session.on('close', () => this.fail(this.reason ?? (this.#ready ? closed : notHttp2(closed))))
+    const end = (): void => this.fail(this.reason ?? (this.#ready ? closed : notHttp2(closed)))
+    session.on('error', this.#onError)
+    session.on('close', end)
+    // Node tells of these late, or not at all.
+    this.#socket.on('error', this.#onError)
+    this.#socket.on('close', end)
+  }
+
+  /** Before it is up, what is no HTTP/2 is told from what ails the connection. */
+  #onError = (error: NodeJS.ErrnoException): void => {
+    this.fail(this.#ready || error.code !== 'ERR_HTTP2_ERROR' ? error : notHttp2(error))
   }
 
   #onSettings(): void {

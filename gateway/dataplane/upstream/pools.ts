@@ -133,7 +133,7 @@ function createUndiciPool(origin: string, config: UpstreamConfig): Dispatcher {
     maxHeaderSize: responseHeaderBytes,
     maxResponseSize: -1,
     allowH2,
-    ...(allowH2 ? { h2Options: { useH2c: origin.startsWith('http://') } } : {}),
+    useH2c: allowH2 && origin.startsWith('http://'),
   }
   // Else Host is the target's own, and so is the name that undici takes from it.
   const pinned = origin.startsWith('https://') && (preserveHost || tls?.serverName)

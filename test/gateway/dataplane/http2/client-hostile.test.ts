@@ -71,6 +71,27 @@ describe('the HTTP/2 client before an upstream that', () => {
     })
   }
 
+  for (const end of ['closes', 'resets its connection', 'goes away with an error and closes']) {
+    it(`${end} behind a whole answer is heard to its end, however late that is read`, async () => {
+      const body = 'b'.repeat(16_384)
+      await open((to, id) => {
+        to.send(ok(id), ...Array.from({ length: 10 }, () => data(id, body)), data(id, 'end', endStream))
+        if (end.startsWith('goes')) to.send(goAway(id, 2))
+        if (end.startsWith('resets')) setTimeout(() => to.socket.resetAndDestroy(), 50)
+        else to.socket.end()
+      })
+      const heard = new Heard()
+      heard.onHeadDo = (stream) => stream.pause()
+      ask(client, '/', {}, heard)
+      await waitUntil(() => upstream.open.length === 0 && heard.status === 200)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      assert.equal(heard.ends, 0)
+      heard.stream?.resume()
+      await over(heard)
+      assert.deepEqual([heard.body.length, heard.error], [163_843, null])
+    })
+  }
+
   it('sends data behind its end does no harm to an answer that is whole', async () => {
     await open((to, id, nth) =>
       to.send(whole(id, `${nth}`), ...(nth === 0 ? [data(id, 'evil', endStream)] : [])),
