@@ -32,6 +32,7 @@ export class Http2Upstream {
   readonly streams: ServerHttp2Stream[] = []
   readonly paths: string[] = []
   connections = 0
+  url = ''
   /** Streams open at once on one session. */
   most = 0
 
@@ -61,7 +62,8 @@ export class Http2Upstream {
     this.server.listen(0, '127.0.0.1')
     await once(this.server, 'listening')
     const scheme = 'setSecureContext' in this.server ? 'https' : 'http'
-    return `${scheme}://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+    this.url = `${scheme}://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+    return this.url
   }
 
   close(): void {

@@ -142,8 +142,10 @@ export class RawUpstream {
   }
 
   async listen(): Promise<string> {
-    this.server.listen(0, '127.0.0.1')
-    await once(this.server, 'listening')
+    if (!this.server.listening) {
+      this.server.listen(0, '127.0.0.1')
+      await once(this.server, 'listening')
+    }
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
   }
 
