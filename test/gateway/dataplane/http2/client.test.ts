@@ -208,6 +208,16 @@ describe('the HTTP/2 client of an upstream', () => {
     })
   }
 
+  for (const path of ['/a b', '/a\r\nb', '/\0', '/caf\xe9']) {
+    it(`sends nothing of a request for ${JSON.stringify(path)}`, async () => {
+      await open(echo)
+      const heard = ask(client, path)
+      await over(heard)
+      assert.equal(heard.error?.code, 'UPSTREAM_UNSENDABLE')
+      assert.deepEqual(upstream.paths, [])
+    })
+  }
+
   it('cancels the stream of a client that left, and no other', async () => {
     await open((stream, headers) => {
       if (headers[':path'] === '/left') stream.respond({ ':status': 200 })
