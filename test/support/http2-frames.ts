@@ -141,6 +141,8 @@ class RawClient implements Http2Client {
   readonly #decoder = new HpackDecoder()
   readonly #answers = new Map<number, Answer>()
   #unread: Buffer = Buffer.alloc(0)
+  /** A header block that is not whole yet. */
+  #block: Buffer = Buffer.alloc(0)
   #goneAway = -1
   #closed = false
 
@@ -205,13 +207,18 @@ class RawClient implements Http2Client {
     if (type === types.ping && flags === 0) this.send(toFrame(types.ping, ack, 0, payload))
     if (type === types.goAway) this.#goneAway = payload.readUInt32BE(4)
     if (type === types.rst) this.answer(id).reset = payload.readUInt32BE(0)
-    if (type === types.headers) this.#onHeaders(this.answer(id), payload)
+    if (type === types.headers || type === types.continuation) {
+      this.#block = Buffer.concat([this.#block, payload])
+      if (flags & endHeaders) this.#onHeaders(this.answer(id))
+    }
     if (type === types.data) this.#onData(this.answer(id), frame)
     if ((type === types.data || type === types.headers) && flags & endStream) this.answer(id).ended = true
   }
 
-  #onHeaders(answer: Answer, block: Buffer): void {
+  #onHeaders(answer: Answer): void {
     const fields: Field[] = []
+    const block = this.#block
+    this.#block = Buffer.alloc(0)
     this.#decoder.decode(block, (name, value) => fields.push([name, value]))
     const status = Number(fields.find(([name]) => name === ':status')?.[1] ?? 0)
     if (status >= 200) Object.assign(answer, { status, headers: fields })
