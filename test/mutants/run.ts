@@ -9,23 +9,23 @@ const tree = new Tree()
 const sound = new Map<string, boolean>()
 const counts = { noticed: 0, unnoticed: 0, unsound: 0 }
 
-function isSound({ tests }: Mutant): boolean {
+async function isSound({ tests }: Mutant): Promise<boolean> {
   const key = tests.join(' ')
-  const known = sound.get(key) ?? tree.passes(tests)
+  const known = sound.get(key) ?? (await tree.passes(tests))
   sound.set(key, known)
   return known
 }
 
-function judge(mutant: Mutant): keyof typeof counts {
-  if (!isSound(mutant)) return 'unsound'
-  return tree.passesWithout(mutant) ? 'unnoticed' : 'noticed'
+async function judge(mutant: Mutant): Promise<keyof typeof counts> {
+  if (!(await isSound(mutant))) return 'unsound'
+  return (await tree.passesWithout(mutant)) ? 'unnoticed' : 'noticed'
 }
 
 process.once('exit', () => tree.remove())
 for (const { name, mutants } of areas) {
   for (const mutant of mutants) {
     if (!`${name} ${mutant.rule}`.toLowerCase().includes(wanted)) continue
-    const result = judge(mutant)
+    const result = await judge(mutant)
     counts[result] += 1
     const text = { noticed: 'noticed  ', unnoticed: 'UNNOTICED', unsound: 'TEST FAILS AS IT IS' }[result]
     console.log(`${text} ${name}: ${mutant.rule}`)

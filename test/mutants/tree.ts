@@ -1,5 +1,6 @@
 // A copy of the project in which rules are taken out, so that the work tree is never touched. Used by run.ts.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,22 +28,27 @@ export class Tree {
   }
 
   /** True when all of the tests pass. */
-  passes(tests: readonly string[]): boolean {
-    const result = spawnSync(process.execPath, ['--test', ...tests], {
+  async passes(tests: readonly string[]): Promise<boolean> {
+    const run = spawn(process.execPath, ['--test', ...tests], {
       cwd: this.#dir,
-      timeout: testLimitMs,
+      // A process group of its own: what a test that failed leaves behind (gateways, services) ends with it.
+      detached: true,
       stdio: 'ignore',
     })
-    return result.status === 0
+    const limit = setTimeout(() => endGroup(run.pid), testLimitMs)
+    const [code] = await once(run, 'exit')
+    clearTimeout(limit)
+    endGroup(run.pid)
+    return code === 0
   }
 
   /** As `passes`, with the rule of the mutant taken out. */
-  passesWithout(mutant: Mutant): boolean {
+  async passesWithout(mutant: Mutant): Promise<boolean> {
     const path = join(this.#dir, mutant.file)
     const text = readFileSync(path, 'utf8')
     writeFileSync(path, applyMutant(mutant, text))
     try {
-      return this.passes(mutant.tests)
+      return await this.passes(mutant.tests)
     } finally {
       writeFileSync(path, text)
     }
@@ -50,5 +56,13 @@ export class Tree {
 
   remove(): void {
     rmSync(this.#parent, { recursive: true, force: true })
+  }
+}
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Nothing of it is left.
   }
 }
