@@ -12,6 +12,7 @@ import type {
   WorkerBoot,
 } from './contract/protocol.ts'
 import type { GatewayConfig, RedisConfig, Snapshot } from './contract/snapshot.ts'
+import { DescriptorWatch } from './dataplane/descriptors.ts'
 import { createDocuments } from './dataplane/documents.ts'
 import type { Exchange } from './dataplane/exchange.ts'
 import { startHeartbeat } from './dataplane/heartbeat.ts'
@@ -78,9 +79,13 @@ const mirrored = metrics.port.counter(
   ['upstream', 'result'],
 )
 const overload = new Overload(() => live?.snapshot.gateway.limits.eventLoopLagMs ?? 0)
+const descriptors = new DescriptorWatch(logs.logger, () => listeners)
 const stopHeartbeat = startHeartbeat({
   ...{ clock, beats: boot.beats, everyMs: beatMs },
-  onBeat: (lagMs) => overload.observe(lagMs),
+  onBeat(lagMs) {
+    overload.observe(lagMs)
+    descriptors.look()
+  },
 })
 const refusals = metrics.port
   .counter('aegis_overload_refusals_total', 'Requests refused because the worker had too much to do.', [])

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { ListenerCertificates } from '../contract/protocol.ts'
 import { deny } from '../contract/reply.ts'
 import type { GatewayConfig, ListenerConfig } from '../contract/snapshot.ts'
+import type { Accepting } from './descriptors.ts'
 import type { Downstream, RequestFault, Served } from './downstream.ts'
 import { Exchange } from './exchange.ts'
 import { Deadlines } from './http1/deadlines.ts'
@@ -21,7 +22,7 @@ import type { Secured } from './tls/secured.ts'
 import { TlsTerminator } from './tls/terminator.ts'
 import { isWebSocketHandshake } from './upstream/handshake.ts'
 
-export interface Listener {
+export interface Listener extends Accepting {
   readonly name: string
   /** Resolves with the port; several workers may listen on the same one. */
   listen(port: number): Promise<number>
@@ -50,6 +51,9 @@ interface Connection {
   destroy(): void
 }
 
+/** Of its connections, those that a listener asks to end when the process has no descriptor left; the oldest first. */
+const shareToShed = 0.1
+
 export function createListener(parts: ListenerParts): Listener {
   return new HttpListener(parts)
 }
@@ -71,6 +75,7 @@ class HttpListener implements Listener, ConnectionOwner, Http2Owner {
   #inFlight = 0
   #port = ''
   #draining = false
+  #suspended = false
   #onIdle: (() => void) | null = null
 
   constructor(parts: ListenerParts) {
@@ -88,13 +93,34 @@ class HttpListener implements Listener, ConnectionOwner, Http2Owner {
   listen(port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen({ host: this.#parts.config.host, port, reusePort: true, backlog: 4096 }, () => {
+      this.#bind(port, () => {
         this.#server.off('error', reject)
+        // To listen again, after a pause, may fail as well: it is tried again.
+        this.#server.on('error', () => {
+          this.#suspended = true
+        })
         const bound = (this.#server.address() as AddressInfo).port
         this.#port = String(bound)
         resolve(bound)
       })
     })
+  }
+
+  suspend(): void {
+    if (this.#draining) return
+    this.#suspended = true
+    if (this.#server.listening) this.#server.close()
+    let due = Math.ceil(this.#connections.size * shareToShed)
+    for (const connection of this.#connections) {
+      if (due-- === 0) return
+      connection.drain()
+    }
+  }
+
+  resume(): void {
+    if (!this.#suspended || this.#draining) return
+    this.#suspended = false
+    this.#bind(Number(this.#port))
   }
 
   renew(certificates: readonly ListenerCertificates[]): void {
@@ -149,6 +175,11 @@ class HttpListener implements Listener, ConnectionOwner, Http2Owner {
 
   onEnding(ending: Ending): void {
     this.#parts.endings(this.name, ending)
+  }
+
+  #bind(port: number, onListening?: () => void): void {
+    const { host } = this.#parts.config
+    this.#server.listen({ host, port, reusePort: true, backlog: 4096 }, onListening)
   }
 
   #onConcluded = (): void => {

@@ -11,6 +11,8 @@ const entry = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url))
 export interface GatewayOptions {
   readonly configDir: string
   readonly env?: Readonly<Record<string, string>>
+  /** Files and sockets that it may have open. */
+  readonly openFiles?: number
 }
 
 export interface TestGateway {
@@ -31,8 +33,11 @@ export interface TestGateway {
 export const testAdminToken = 'test-admin-token-0123456789'
 
 /** Ports are taken from the environment variables, so that any config can be started on free ones. */
-export async function startGateway({ configDir, env = {} }: GatewayOptions): Promise<TestGateway> {
-  const child = spawn(process.execPath, [entry, '--config', configDir], {
+export async function startGateway({ configDir, env = {}, openFiles }: GatewayOptions): Promise<TestGateway> {
+  const program = [process.execPath, entry, '--config', configDir]
+  const limited = ['/bin/sh', '-c', `ulimit -n ${openFiles} && exec "$@"`, 'sh', ...program]
+  const [command, ...args] = (openFiles === undefined ? program : limited) as [string, ...string[]]
+  const child = spawn(command, args, {
     env: {
       PATH: process.env.PATH ?? '',
       AEGIS_PORT: '0',

@@ -31,6 +31,10 @@ const mismatch = deny(
   'The request body does not have the length that its header gives.',
 )
 const noTunnel = deny(501, 'AEGIS_NO_WEBSOCKET', 'The service takes no WebSockets.')
+const noDescriptor = deny(503, 'AEGIS_NO_DESCRIPTORS', 'The gateway has no room for another connection.', [
+  'retry-after',
+  '1',
+])
 const unsendable = deny(500, 'AEGIS_INTERNAL', 'The gateway could not put the request to the service.')
 
 interface Meaning {
@@ -57,6 +61,9 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['UPSTREAM_UNPROCESSED', { outcome: 'connect-failure', reply: refused, retry: 'connect-failure' }],
   ['UPSTREAM_UNSENDABLE', { outcome: 'cancelled', reply: unsendable, retry: null }],
   ['UPSTREAM_NO_TUNNEL', { outcome: 'cancelled', reply: noTunnel, retry: null }],
+  // We cannot connect to anybody: that says nothing of this one.
+  ['EMFILE', { outcome: 'cancelled', reply: noDescriptor, retry: null }],
+  ['ENFILE', { outcome: 'cancelled', reply: noDescriptor, retry: null }],
   ['UPSTREAM_LENGTH_MISMATCH', { outcome: 'cancelled', reply: mismatch, retry: null }],
   ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', { outcome: 'cancelled', reply: mismatch, retry: null }],
   ['UND_ERR_INVALID_ARG', { outcome: 'cancelled', reply: unsendable, retry: null }],

@@ -21,6 +21,8 @@ describe('what a failure of a try means', () => {
     ['answer that is not HTTP', error('HPE_INVALID_CONSTANT'), true, 'reset', 502, 'reset-before-response'],
     ['head that does not come', error('UND_ERR_HEADERS_TIMEOUT'), true, 'timeout', 504, null],
     ['body that stops', error('UND_ERR_BODY_TIMEOUT'), true, 'timeout', 504, null],
+    ['lack of descriptors of our own', error('EMFILE'), false, 'cancelled', 503, null],
+    ['lack of descriptors of the machine', error('ENFILE'), false, 'cancelled', 503, null],
     ['header that cannot be sent', error('UND_ERR_INVALID_ARG'), false, 'cancelled', 500, null],
     ['pool that is closed', error('UND_ERR_CLOSED'), false, 'cancelled', 500, null],
     ['body of another length', error('UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'), true, 'cancelled', 400, null],
