@@ -95,6 +95,8 @@ export function definitionProblem(candidate: unknown): string | null {
     wrong.push('"name" must be a name of letters, digits, ".", "_" and "-"')
   }
   if (valueAt(one.schema, ['type']) !== 'object') wrong.push('"schema" must be the schema of an object')
+  if (one.isLenient !== undefined && typeof one.isLenient !== 'function')
+    wrong.push('"isLenient" must be a function')
   if (one.onFailure !== 'deny' && one.onFailure !== 'allow')
     wrong.push('"onFailure" must be "deny" or "allow"')
   if (typeof one.create !== 'function') wrong.push('"create" must be a function')

@@ -1,5 +1,6 @@
 // Every plugin that ships with the gateway. Read by both threads; a new plugin adds its line here.
 import type { PluginDefinition } from '../gateway/contract/plugin.ts'
+import clientCert from './client-cert/index.ts'
 import cors from './cors/index.ts'
 import ipRestriction from './ip-restriction/index.ts'
 import jwt from './jwt/index.ts'
@@ -15,6 +16,7 @@ export const registry: readonly PluginDefinition[] = [
   requestId,
   ipRestriction,
   cors,
+  clientCert,
   jwt,
   tenant,
   rbac,

@@ -78,11 +78,17 @@ const needs: readonly Need[] = [
 
 /** Tells of a route id whether an enabled entry of such a plugin runs on every request of that route. */
 function coverageOf(chain: readonly ChainEntry[], covers: Need['covers']): (routeId: string) => boolean {
+  // A lenient entry may take the place of a strict one, for some requests of any route.
+  const lenient = new Set(chain.filter(isLenient).map(({ value }) => value.plugin))
   const able = chain.filter(({ value, definition }) => {
     if (!value.enabled || value.scope.tenants.length > 0 || value.scope.plans.length > 0) return false
-    return definition !== undefined && definition !== null && covers(definition)
+    return definition !== undefined && definition !== null && covers(definition) && !lenient.has(value.plugin)
   })
   if (able.some(({ value }) => value.scope.routes.length === 0)) return () => true
   const covered = new Set(able.flatMap(({ value }) => value.scope.routes))
   return (routeId) => covered.has(routeId)
+}
+
+function isLenient({ value, definition }: ChainEntry): boolean {
+  return value.enabled && definition?.isLenient?.(value.config as never) === true
 }

@@ -33,6 +33,8 @@ export interface PluginDefinition<S extends TSchema = TSchema> {
   readonly provides?: readonly Fact[]
   /** Route settings that this plugin acts on; a route that uses one no plugin of its chain enforces is refused at load. */
   readonly enforces?: readonly ('auth' | 'roles' | 'permission')[]
+  /** True: with this config requests may pass that it would refuse otherwise, so that it enforces nothing. */
+  isLenient?(config: Readonly<Static<S>>): boolean
   /** What a throw or time-out of a request hook means: deny is a 500, allow goes on without this plugin. */
   readonly onFailure: 'deny' | 'allow'
   /** Time that a request hook may take before `onFailure` decides; default 10000. */

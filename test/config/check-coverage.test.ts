@@ -47,6 +47,22 @@ const uncovered: [
     'Enable "login" for it',
   ],
   [
+    'auth with a plugin that is told to let requests pass',
+    (p) => {
+      p[0].config = { lenient: true }
+    },
+    'auth',
+    'Enable "login" for it',
+  ],
+  [
+    'auth with a plugin that is told so for one tenant, in place of the strict one',
+    (p) => {
+      p.push({ ...p[0], id: 'lax', scope: { tenants: ['acme'] }, config: { lenient: true } })
+    },
+    'auth',
+    'Enable "login" for it',
+  ],
+  [
     'roles with the plugin disabled',
     (p, r) => {
       p[1].enabled = false

@@ -55,7 +55,14 @@ export function goodFiles(): MutableFiles {
 const closed = { additionalProperties: false } as const
 const bare = { schema: Type.Object({}, closed), onFailure: 'deny', create: () => ({}) } as const
 
-const login = definePlugin({ ...bare, name: 'login', provides: ['identity'], enforces: ['auth'] })
+const login = definePlugin({
+  ...bare,
+  name: 'login',
+  schema: Type.Object({ lenient: Type.Optional(Type.Boolean()) }, closed),
+  provides: ['identity'],
+  enforces: ['auth'],
+  isLenient: ({ lenient }) => lenient === true,
+})
 const roles = definePlugin({ ...bare, name: 'roles', needs: ['identity'], enforces: ['roles', 'permission'] })
 const limit = definePlugin({
   ...bare,

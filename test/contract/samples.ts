@@ -26,6 +26,16 @@ export const samples: Readonly<Record<string, Sample>> = {
     establishing: () => createView({ requestHeaders: { authorization: `Bearer ${signToken()}` } }),
   },
   waf: { config: { rules: [emptyRules], setup: ['SecRule ARGS "@contains x" "id:1,phase:2,deny,log"'] } },
+  'client-cert': {
+    config: { rules: [{ commonName: '{name}', userId: '{name}', tenant: '*' }] },
+    establishing: () =>
+      createView({
+        clientCertificate: {
+          ...{ subject: 'CN=billing', issuer: 'CN=one', serialNumber: '01', fingerprint: 'ab'.repeat(32) },
+          ...{ dnsNames: [], uris: [], expiresAt: 2_000_000_000 },
+        },
+      }),
+  },
   tenant: {
     config: {},
     establishing: () => {

@@ -34,6 +34,14 @@ function statusFor(
 }
 
 describe('ip-restriction', () => {
+  test('is asked again about what is open, and denies it as it would a request', () => {
+    const view = createView({ clientIp: '203.0.113.7' })
+    const recheck = (config: Record<string, unknown>) =>
+      (ipRestriction.create(parse(config), createTestPorts()).onRecheck?.(view) as Reply | undefined)?.code
+    assert.equal(recheck({ deny: ['198.51.100.0/24'] }), undefined)
+    assert.equal(recheck({ deny: ['203.0.113.0/24'] }), 'AEGIS_IP_DENIED')
+  })
+
   test('lets everyone in when no list is given', () => {
     assert.equal(statusFor({}, '203.0.113.7'), undefined)
     assert.equal(statusFor({}, ''), undefined)

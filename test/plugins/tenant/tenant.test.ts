@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { Check, Default } from 'typebox/value'
 import type { Identity } from '../../../gateway/contract/exchange.ts'
 import type { Reply } from '../../../gateway/contract/reply.ts'
+import type { Tenant } from '../../../gateway/contract/snapshot.ts'
 import { tenant } from '../../../plugins/tenant/index.ts'
 import { type TenantConfig, tenantSchema } from '../../../plugins/tenant/schema.ts'
 import { createTestPorts } from '../../support/ports.ts'
@@ -189,5 +190,31 @@ describe('the tenant', () => {
     const config = Default(tenantSchema, {}) as TenantConfig
     const verdict = tenant.create(config, createTestPorts()).onRequest?.(view)
     assert.doesNotMatch(JSON.stringify(verdict), /nosuch-secret/)
+  })
+})
+
+describe('what a tenant opened', () => {
+  function recheck(written: Record<string, unknown>, now: readonly Tenant[], over: Partial<TestView> = {}) {
+    const config = Default(tenantSchema, structuredClone(written)) as TenantConfig
+    const view = createView({ tenant: acme, tenants: [...now], ...over })
+    const verdict = tenant.create(config, createTestPorts()).onRecheck?.(view) as Reply | undefined
+    return [verdict?.status ?? 200, verdict?.code ?? '']
+  }
+
+  it('goes on while the tenant is active, and ends when it is suspended', () => {
+    assert.deepEqual(recheck({}, [acme]), [200, ''])
+    assert.deepEqual(recheck({}, [createTenant('acme', { status: 'suspended' })]), [
+      403,
+      'AEGIS_TENANT_SUSPENDED',
+    ])
+  })
+
+  it('ends when the tenant is removed, unless requests need none', () => {
+    assert.deepEqual(recheck({}, [globex]), [404, 'AEGIS_TENANT_UNKNOWN'])
+    assert.deepEqual(recheck({ required: false }, [globex]), [200, ''])
+  })
+
+  it('is not looked at where no tenant opened it', () => {
+    assert.deepEqual(recheck({}, [], { tenant: null }), [200, ''])
   })
 })
