@@ -7,7 +7,7 @@ const panelHeight = 150
 const plotTop = 26
 const plotHeight = 92
 const left = 64
-const plotWidth = width - left - 170
+const plotWidth = width - left - 190
 const colours = ['#0969da', '#cf222e', '#1a7f37', '#9a6700', '#8250df', '#57606a']
 
 export interface PictureOptions {

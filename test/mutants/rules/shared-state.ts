@@ -161,12 +161,6 @@ const spread: readonly Mutant[] = [
     replace: 'const missed = false',
   },
   {
-    ...news,
-    rule: 'who has subscribed anew asks what was missed',
-    find: '        this.#known = null\n        void this.#poll()',
-    replace: '',
-  },
-  {
     ...hash,
     rule: 'what was lifted is not brought back by who was away',
     find: 'write = (live.notBefore > lifted.notBefore) == (live == entry)',

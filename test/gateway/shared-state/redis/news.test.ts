@@ -52,6 +52,12 @@ async function join(url = redis.url): Promise<Gateway> {
   return gateway
 }
 
+async function positionOf(key: string): Promise<{ id: string; number: number }> {
+  const { link } = (open[0] as Gateway).news
+  const [id, number] = await link.run('news', (client) => client.hmget(key, 'id', 'number'))
+  return { id: String(id), number: Number(number) }
+}
+
 describe('news', () => {
   test('reach every other gateway once and in order, and not the one that tells', async () => {
     const [one, two, three] = [await join(), await join(), await join()]
@@ -73,6 +79,22 @@ describe('news', () => {
     const began = performance.now()
     await waitUntil(() => two.missed > before || two.heard.length > 0)
     assert.ok(performance.now() - began < 2_000)
+  })
+
+  test('of which one was lost on the way are noticed by its number, with the next one', async () => {
+    const [one, two] = [await join(), await join()]
+    await one.news.tell('purge', { n: 1 })
+    await waitUntil(() => two.heard.length === 1)
+    const before = two.missed
+    // Told, and in the same moment the next one: no look at the number comes between.
+    const lost = "redis.call('HINCRBY', KEYS[1], 'number', 1)"
+    const key = 'aegis:{news}'
+    const { id, number } = await positionOf(key)
+    const next = JSON.stringify({ id, number: number + 2, teller: 'x', topic: 'purge', text: '{"n":3}' })
+    const both = `${lost} ${lost} redis.call('PUBLISH', 'aegis:news', ARGV[1])`
+    await redis.say('EVAL', both, '1', key, next)
+    await waitUntil(() => two.missed > before)
+    assert.equal(two.heard.length, 1)
   })
 
   test('are noticed as missed when Redis comes back empty', async () => {

@@ -27,6 +27,9 @@ const scopes = [
   ['rbac', 'acme', 'ad'],
   ['rbac', 'globex', 'ada'],
   ['other', 'acme', 'ada'],
+  // The same letters, cut elsewhere.
+  ['rba', 'cacme', 'ada'],
+  ['rbaca', 'cme', 'ada'],
   ['rbac', '', ''],
   ['rbac', '4:acme', 'ada'],
   ['rbac', 'a}c{me', 'ada'],
