@@ -2,7 +2,7 @@
 import type { Scenario } from '../scenario.ts'
 import { coldTokens } from './cold-tokens.ts'
 import { events } from './events.ts'
-import { createHalfRate } from './half-rate.ts'
+import { halfRate, sharedLimitsHalfRate } from './half-rate.ts'
 import { idle } from './idle.ts'
 import { manyRoutes } from './many-routes.ts'
 import { post1k, post100k } from './post.ts'
@@ -16,7 +16,7 @@ import { websocket } from './websocket.ts'
 
 export const allScenarios: readonly Scenario[] = [
   smallGet,
-  createHalfRate(),
+  halfRate,
   post1k,
   post100k,
   download,
@@ -26,6 +26,7 @@ export const allScenarios: readonly Scenario[] = [
   manyRoutes,
   twoWorkers,
   sharedLimits,
+  sharedLimitsHalfRate,
   events,
   websocket,
   wafGet,

@@ -1,7 +1,6 @@
 // The bound on waiting, and that an answer belongs to its own question whatever happens in between. Real Redis.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { createSystemClock } from '../../../../gateway/contract/clock.ts'
 import type { RedisLink } from '../../../../gateway/shared-state/redis/link.ts'
 import { type RedisServer, startRedis } from '../../../services/redis.ts'
 import { waitUntil } from '../../../support/gateway.ts'
@@ -74,11 +73,8 @@ describe('a Redis that has stopped', () => {
   test('is waited for as long as commandTimeoutMs says, and then by nobody', async () => {
     const { link, ports } = await connect({ commandTimeoutMs: 40, breaker: { failures: 3, probeMs: 20 } })
     redis.freeze()
-    const clock = createSystemClock()
-    const began = clock.monotonicMs()
     const first = await Promise.all([1, 2, 3].map((n) => failureOf(echo(link, `${n}`))))
     assert.deepEqual(first, ['timeout', 'timeout', 'timeout'])
-    assert.ok(clock.monotonicMs() - began < 1_000)
     for (let i = 0; i < 1_000; i++) assert.equal(link.refusal()?.failure, 'breaker')
     assert.equal(await failureOf(echo(link, 'x')), 'breaker')
     assert.equal(link.status().state, 'down')
