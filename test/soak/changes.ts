@@ -11,7 +11,8 @@ import { baseDomain, lastingTenants, toOddPlugin } from './world-config.ts'
 
 /** More than these are taken away again, the oldest first. */
 const mostFreshTenants = 4
-const mostExtraRoutes = 6
+/** Each one leaves its series behind for good; these few are all there before anything is judged. */
+const mostExtraRoutes = 2
 
 export const changes: readonly Act[] = [
   { name: 'a tenant comes, the oldest of the new ones goes', run: changeTenants },
@@ -109,8 +110,12 @@ async function revoke({ world, n }: Stage): Promise<void> {
   assert.equal(answer.status, 401, answer.text)
 }
 
+/** Again, when Redis did not answer a busy machine in time: 503 says that it was done in part. */
 async function purge({ world }: Stage): Promise<void> {
-  await does(world, 'DELETE', '/admin/cache/rbac?tenant=tenant-1')
+  await eventually(async () => {
+    const { status } = await world.admin('DELETE', '/admin/cache/rbac?tenant=tenant-1')
+    return status === 200
+  })
 }
 
 async function replaceFile({ dir }: World, name: string, text: string): Promise<void> {

@@ -18,7 +18,8 @@ const handles: Tolerance = { share: 0.1, amount: 10 }
 export const subjects: readonly Subject[] = [
   { title: 'V8 heaps', unit: 'MB', curves: / heap$/, tolerance: memory },
   { title: 'buffers outside of the heaps', unit: 'MB', curves: / buffers$/, tolerance: memory },
-  { title: 'resident memory', unit: 'MB', curves: /^rss$/, tolerance: memory },
+  // A machine that is short of memory or of time takes pages away, and a V8 with little to do gives them back.
+  { title: 'resident memory', unit: 'MB', curves: /^rss$/, tolerance: { ...memory, fromPeak: true } },
   {
     title: 'file descriptors, sockets of the process',
     unit: '',
@@ -38,11 +39,15 @@ export interface JudgedCurve extends Verdict {
 }
 
 export function judgeAll(samples: readonly Sample[], warmMs: number): JudgedCurve[] {
+  const warm = samples.filter(({ atMs }) => atMs < warmMs)
   const judged = samples.filter(({ atMs }) => atMs >= warmMs)
   return subjects.flatMap(({ curves, tolerance, unit }) =>
     tolerance === null
       ? []
-      : namesIn(samples, curves).map((name) => ({ name, unit, ...judge(pointsOf(judged, name), tolerance) })),
+      : namesIn(samples, curves).map((name) => ({
+          ...{ name, unit },
+          ...judge(pointsOf(judged, name), tolerance, pointsOf(warm, name)),
+        })),
   )
 }
 

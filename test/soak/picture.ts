@@ -2,7 +2,7 @@
 import { inUnit, namesIn, pointsOf, type Subject, subjects } from './curves.ts'
 import type { Sample } from './samples.ts'
 
-const width = 860
+const width = 890
 const panelHeight = 150
 const plotTop = 26
 const plotHeight = 92

@@ -52,6 +52,17 @@ describe('a curve is not flat that', () => {
   }
 })
 
+test('what comes back to where it was in the warm-up has not grown, where that is allowed; what goes on has', () => {
+  const warm = curve((_, noise) => 470 + noise(10))
+  const back = curve((share, noise) => 340 + 140 * Math.min(1, 2 * share) + noise(5))
+  const beyond = curve((share, noise) => 340 + 300 * share + noise(5))
+  const fromPeak = { ...tolerance, fromPeak: true }
+  assert.equal(judge(back, fromPeak, warm).flat, true)
+  assert.equal(judge(back, tolerance, warm).flat, false)
+  assert.equal(judge(beyond, fromPeak, warm).flat, false)
+  assert.equal(judge(beyond, fromPeak, []).flat, false)
+})
+
 test('what grew only in the warm-up is flat; each curve is judged by itself', () => {
   const samples = Array.from({ length: 100 }, (_, n) => ({
     atMs: n * minuteMs,

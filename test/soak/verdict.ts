@@ -10,6 +10,8 @@ export interface Point {
 export interface Tolerance {
   readonly share: number
   readonly amount: number
+  /** Growth up to where the curve has been in the warm-up is none. */
+  readonly fromPeak?: boolean
 }
 
 export interface Verdict {
@@ -25,8 +27,8 @@ export interface Verdict {
 
 const stretches = 12
 
-/** Points in the order of their time, without the warm-up. A curve that falls is flat. */
-export function judge(points: readonly Point[], { share, amount }: Tolerance): Verdict {
+/** Points in the order of their time, those of the warm-up apart. A curve that falls is flat. */
+export function judge(points: readonly Point[], tolerance: Tolerance, warm: readonly Point[] = []): Verdict {
   const floors = toFloors(points)
   const slope = medianOf(slopesOf(floors))
   const first = floors[0]?.value ?? Number.NaN
@@ -34,10 +36,12 @@ export function judge(points: readonly Point[], { share, amount }: Tolerance): V
   const growth = slope * ((floors.at(-1)?.atMs ?? 0) - (floors[0]?.atMs ?? 0))
   const half = Math.floor(floors.length / 2)
   const early = medianOf(floors.slice(0, half).map(({ value }) => value))
-  const step = medianOf(floors.slice(-half).map(({ value }) => value)) - early
-  const allowed = Math.max(share * early, amount)
+  const late = medianOf(floors.slice(-half).map(({ value }) => value))
+  const step = late - early
+  const allowed = Math.max(tolerance.share * early, tolerance.amount)
+  const peak = tolerance.fromPeak === true ? Math.max(...toFloors(warm).map(({ value }) => value)) : -Infinity
   // A line that grows by `allowed` steps by half of it. Not a number: not flat.
-  const flat = growth <= allowed || step <= allowed / 2
+  const flat = growth <= allowed || step <= allowed / 2 || late <= peak + allowed / 2
   return { flat, first, last, growth, step, allowed }
 }
 
