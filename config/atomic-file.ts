@@ -13,10 +13,14 @@ export interface FileOwner {
 /** A written temporary file beside its target, waiting for its rename. */
 export interface StagedFile {
   readonly path: string
+  readonly temporary: string
   /** Puts it in the target's place. */
   commit(): Promise<void>
   discard(): Promise<void>
 }
+
+/** Names of temporary files. */
+export const temporaryPattern = /^\..+\.json(l)?\.[0-9a-f]{12}\.tmp$/
 
 /** Writes and syncs the text beside `path`, which must not be a symbolic link. */
 export async function stageFile(path: string, text: string, owner: FileOwner): Promise<StagedFile> {
@@ -42,7 +46,7 @@ export async function stageFile(path: string, text: string, owner: FileOwner): P
     await rename(temporary, path)
     await syncFolder(folder)
   }
-  return { path, commit, discard }
+  return { path, temporary, commit, discard }
 }
 
 export async function writeAtomically(path: string, text: string, owner: FileOwner): Promise<void> {
@@ -62,7 +66,7 @@ async function keepOwner(handle: FileHandle, { uid, gid }: FileOwner): Promise<v
 }
 
 /** Makes the rename itself survive a crash; some file systems cannot sync folders, where nothing more can be done. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => null)
   if (handle === null) return
   await handle.sync().catch(() => {})

@@ -5,26 +5,33 @@ import type { ConfigFiles } from '../gateway/contract/control-api.ts'
 import { ConfigError, type ConfigProblem } from '../gateway/contract/errors.ts'
 import { type FileOwner, type StagedFile, stageFile } from './atomic-file.ts'
 import { fileNames } from './load.ts'
+import { noteWrite } from './unfinished-write.ts'
 
 const newFile: FileOwner = { mode: 0o644 }
 
 /**
- * Writes the given files, all or none as far as a file system allows: every one is on disk under another name before
- * the first is renamed. A symbolic link stays, its target is replaced; the file's mode and owner stay. Throws a
+ * Writes the given files, all or none, also when the process is killed: every one is on disk under another name before
+ * the first is renamed, and a note of the renames is kept until the last (unfinished-write.ts). A symbolic link stays, its target is replaced; the file's mode and owner stay. Throws a
  * ConfigError that names the file and the reason.
  */
 export async function writeConfigFiles(dir: string, changed: Partial<ConfigFiles>): Promise<void> {
+  const keys = (Object.keys(fileNames) as (keyof ConfigFiles)[]).filter((key) => changed[key] !== undefined)
   const staged: StagedFile[] = []
+  let done = async (): Promise<void> => {}
   try {
-    for (const key of Object.keys(fileNames) as (keyof ConfigFiles)[]) {
-      const content = changed[key]
-      if (content === undefined) continue
+    for (const key of keys) {
+      const content = changed[key] as object
       staged.push(await attempt(fileNames[key], () => stage(join(dir, fileNames[key]), content)))
     }
+    const [first, second] = keys
+    if (first !== undefined && second !== undefined)
+      done = await attempt(fileNames[first], () => noteWrite(dir, staged))
     for (const file of staged) await file.commit()
   } catch (error) {
     await Promise.all(staged.map((file) => file.discard()))
     throw error
+  } finally {
+    await done()
   }
 }
 

@@ -8,6 +8,7 @@ import { readConfigFiles } from '../config/load.ts'
 import { listModuleFiles } from '../config/plugin-modules.ts'
 import { createFileSchemas, createPluginSchema } from '../config/schema/files.ts'
 import { listSecretFiles } from '../config/substitute.ts'
+import { finishWrite } from '../config/unfinished-write.ts'
 import { watchConfig } from '../config/watch.ts'
 import { signToken } from '../plugins/jwt/sign.ts'
 import { registry } from '../plugins/registry.ts'
@@ -58,6 +59,7 @@ const settleMs = 2_500
 export async function startGateway(environment: Environment): Promise<RunningGateway> {
   const clock = createSystemClock()
   const { configDir } = environment
+  await finishWrite(configDir)
   const stateDir = await findStateDir(environment)
   const history = createHistory({ stateDir })
   const publisher = createPublisher()

@@ -1,5 +1,7 @@
 // All rows of the fault table. A new one: a Fault in a file beside this one, and a line here.
+import { adminFaults } from './admin.ts'
 import { authorizeFaults } from './authorize.ts'
+import { clockFaults } from './clock.ts'
 import { configFaults } from './config.ts'
 import { consulFaults } from './consul.ts'
 import { diskFaults } from './disk.ts'
@@ -26,6 +28,8 @@ export const rows: readonly RunnableRow[] = [
   ...diskFaults.map(toRow),
   ...workerFaults.map(toRow),
   ...drainFaults.map(toRow),
+  ...adminFaults.map(toRow),
+  ...clockFaults.map(toRow),
 ]
 
 function toRow<S extends Scene>(fault: Fault<S>): RunnableRow {

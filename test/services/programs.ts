@@ -48,6 +48,12 @@ export const programs: readonly Program[] = [
     debian: ['curl'],
   },
   {
+    name: 'libfaketime',
+    usedFor: 'moving the wall clock of a running gateway',
+    anyOf: ['ls /usr/lib/*/faketime/libfaketimeMT.so.1'],
+    debian: ['libfaketime'],
+  },
+  {
     name: 'Docker Compose',
     usedFor: 'checking docker-compose.yml; no engine is needed',
     anyOf: ['command -v docker-compose', 'docker compose version'],
