@@ -32,6 +32,6 @@ export const rows: readonly RunnableRow[] = [
   ...clockFaults.map(toRow),
 ]
 
-function toRow<S extends Scene>(fault: Fault<S>): RunnableRow {
+export function toRow<S extends Scene>(fault: Fault<S>): RunnableRow {
   return { name: fault.name, run: (options) => runFault(fault, options) }
 }
