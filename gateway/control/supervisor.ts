@@ -59,7 +59,8 @@ interface Options {
 
 /** Respawn pauses grow to this, so that a worker that dies at once does not spin. */
 const longestPauseMs = 5_000
-const upTimeoutMs = 30_000
+/** A machine that has much to do starts threads slowly; waiting costs nothing, giving up the whole start. */
+const upTimeoutMs = 120_000
 /** So many looks without a beat in between make a worker blocked. */
 const looks = 10
 
