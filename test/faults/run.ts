@@ -18,7 +18,7 @@ if (found.length === 0 || !found.every(survived)) process.exitCode = 1
 /** A row that cannot be run to its end has failed; the others are tried all the same. */
 async function run(row: RunnableRow): Promise<Row> {
   try {
-    return await row.run({ answers: 1_000 })
+    return await row.run({ answers: 500 })
   } catch (error) {
     const counts = { requests: 0, lost: 0, wrong: 0, hung: 0, slowestMs: 0, recoveryMs: null }
     return { name: row.name, ...counts, problems: [String((error as Error).message).slice(0, 500)] }
