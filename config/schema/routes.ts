@@ -199,7 +199,7 @@ const upstream = Type.Object(
     transport: oneOf(['http1', 'http2', 'undici'], {
       default: 'http1',
       description:
-        'How requests go up: http1, a strict HTTP/1.1 client of our own; http2, which gRPC needs, by prior knowledge or over TLS by ALPN; or undici. HTTP/1.1 over TLS always goes by undici (docs/decisions/http1.md).',
+        'How requests go up: http1, a strict HTTP/1.1 client of our own; http2, which gRPC needs, by prior knowledge or over TLS by ALPN; or undici, to compare with.',
     }),
     tls: Type.Optional(tls),
     preserveHost: Type.Boolean({

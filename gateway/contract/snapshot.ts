@@ -291,7 +291,7 @@ export interface UpstreamConfig {
     readonly errorPercent: number
   }
   readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly bodyIdleMs: number }
-  /** How requests go up: our own lean HTTP/1.1 client, HTTP/2, or undici. TLS goes by HTTP/2 or undici. */
+  /** How requests go up: our own lean HTTP/1.1 client, HTTP/2, or undici. */
   readonly transport: 'undici' | 'http1' | 'http2'
   /** True: the client's Host goes up; false: the target's. */
   readonly preserveHost: boolean

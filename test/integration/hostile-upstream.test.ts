@@ -46,7 +46,7 @@ describe('a hostile upstream', () => {
 
   for (const carrier of carriers) {
     describe(`asked by ${carrier}`, () => {
-      const excluded = carrier === 'own' ? new Map<string, string>() : passedByUndici
+      const excluded = carrier === 'undici' ? passedByUndici : new Map<string, string>()
       for (const act of acts.filter(({ title }) => !excluded.has(title))) {
         test(`that ${act.title} harms nobody but who asked it`, () => checkAct(carrier, act))
       }
@@ -111,7 +111,7 @@ describe('a hostile upstream', () => {
       .filter(({ msg }) => msg === 'an exchange failed inside the gateway' || /worker .*ended/.test(`${msg}`))
     assert.deepEqual(failures, [])
     const tried = carriers.length * (acts.length + surplus.length)
-    t.diagnostic(`${tried} ways to be hostile, ${2 * passedByUndici.size} of them excluded over undici:`)
+    t.diagnostic(`${tried} ways to be hostile, ${passedByUndici.size} of them excluded over undici:`)
     for (const [title, why] of passedByUndici) t.diagnostic(`that ${title}: ${why}`)
   })
 

@@ -1,7 +1,9 @@
 // One connection to an upstream: one request at a time, head and body in one write where they fit. Worker thread; made
 // by client.ts, which decides who uses it.
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { Trailers } from '../trailers.ts'
+import type { TargetAddress } from '../upstream/target-address.ts'
 import type { UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream/transport.ts'
 import type { Deadlines, Limited } from './deadlines.ts'
 import { type Fields, SyntaxFault } from './fields.ts'
@@ -93,13 +95,10 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
   #switched: Fields | null = null
 
   /** `whole`: the socket may be handed over to a tunnel, so that it reads as every socket does. */
-  constructor(pool: ConnectionPool, address: { host: string; port: number }, whole: boolean) {
+  constructor(pool: ConnectionPool, target: TargetAddress, whole: boolean) {
     this.#pool = pool
-    const options = { ...address, noDelay: true, keepAlive: true, allowHalfOpen: true }
-    const socket = whole
-      ? connect(options).on('data', this.#onData)
-      : connect({ ...options, onread: { buffer: pool.readBuffer, callback: this.#onRead } })
-    socket.on('connect', this.#onConnect)
+    const socket = this.#dial(target, whole)
+    socket.on(target.tls === null ? 'connect' : 'secureConnect', this.#onConnect)
     socket.on('end', this.#onEnd)
     socket.on('error', this.#onError)
     socket.on('close', this.#onClose)
@@ -222,6 +221,14 @@ export class ClientConnection implements ResponseSink, UploadOwner, Limited {
     else if (this.#answered || !this.#sent)
       this.fail(new UpstreamTimeout('UPSTREAM_BODY_TIMEOUT', `no byte went on within ${bodyIdleMs} ms`))
     else this.fail(new UpstreamTimeout('UPSTREAM_HEADERS_TIMEOUT', `no answer within ${headersMs} ms`))
+  }
+
+  #dial({ host, port, tls }: TargetAddress, whole: boolean): Socket {
+    const options = { host, port, noDelay: true, keepAlive: true, allowHalfOpen: true }
+    if (tls !== null)
+      return connectTls({ ...options, ...tls, ALPNProtocols: ['http/1.1'] }).on('data', this.#onData)
+    if (whole) return connect(options).on('data', this.#onData)
+    return connect({ ...options, onread: { buffer: this.#pool.readBuffer, callback: this.#onRead } })
   }
 
   #write(request: UpstreamRequest): void {

@@ -1,12 +1,12 @@
-// A lean HTTP/1.1 client over node:net (docs/decisions/http1.md has what it buys): the connections to one
+// A lean HTTP/1.1 client over node:net and node:tls (docs/decisions/http1.md has what it buys): the connections to one
 // target, and the requests that wait for one. Worker thread; made by upstream/pools.ts.
+import type { TargetAddress } from '../upstream/target-address.ts'
 import type { Transport, UpstreamHandler, UpstreamRequest } from '../upstream/transport.ts'
 import { Call, ClientConnection, type ClientTimeouts, type ConnectionPool } from './client-connection.ts'
 import type { Deadlines } from './deadlines.ts'
 
 export interface Http1ClientOptions {
-  /** `http://host:port`. */
-  readonly origin: string
+  readonly target: TargetAddress
   readonly connections: number
   readonly timeouts: ClientTimeouts
   readonly deadlines: Deadlines
@@ -17,7 +17,7 @@ export class Http1Client implements Transport, ConnectionPool {
   readonly timeouts: ClientTimeouts
   readonly deadlines: Deadlines
   readonly readBuffer: Uint8Array
-  readonly #address: { readonly host: string; readonly port: number }
+  readonly #target: TargetAddress
   readonly #most: number
   readonly #all = new Set<ClientConnection>()
   /** The most recently used last, so that those too many get old and go. */
@@ -30,12 +30,8 @@ export class Http1Client implements Transport, ConnectionPool {
   #turn: NodeJS.Immediate | null = null
   #closed: PromiseWithResolvers<void> | null = null
 
-  constructor({ origin, connections, timeouts, deadlines, readBuffer }: Http1ClientOptions) {
-    const { hostname, port } = new URL(origin)
-    this.#address = {
-      host: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,
-      port: Number(port || 80),
-    }
+  constructor({ target, connections, timeouts, deadlines, readBuffer }: Http1ClientOptions) {
+    this.#target = target
     this.#most = connections
     this.timeouts = timeouts
     this.deadlines = deadlines
@@ -87,7 +83,7 @@ export class Http1Client implements Transport, ConnectionPool {
 
   /** A tunnel has a connection of its own, which never becomes one of the pool's. */
   #dispatchHandshake(call: Call): boolean {
-    new ClientConnection(new HandshakePool(this, call), this.#address, true)
+    new ClientConnection(new HandshakePool(this, call), this.#target, true)
     return true
   }
 
@@ -102,7 +98,7 @@ export class Http1Client implements Transport, ConnectionPool {
   #open(count: number): boolean {
     for (let i = 0; i < count; i++) {
       if (this.#all.size >= this.#most) return false
-      const connection = new ClientConnection(this, this.#address, false)
+      const connection = new ClientConnection(this, this.#target, false)
       this.#all.add(connection)
       this.#connecting.add(connection)
     }

@@ -10,13 +10,14 @@ import {
 import type { Socket } from 'node:net'
 import { type ClientTimeouts, UpstreamTimeout } from '../http1/client-connection.ts'
 import type { Deadlines, Limited } from '../http1/deadlines.ts'
+import type { TargetAddress } from '../upstream/target-address.ts'
 import type { ClientCall } from './client-call.ts'
-import { dial, Http2Fault, type Http2Target } from './dial.ts'
+import { dial, Http2Fault } from './dial.ts'
 
 export interface SessionOwner {
   readonly timeouts: ClientTimeouts
   readonly deadlines: Deadlines
-  readonly target: Http2Target
+  readonly target: TargetAddress
   /** It can take requests. */
   onReady(session: ClientSession): void
   /** It may be able to take another request. */
@@ -72,7 +73,7 @@ export class ClientSession implements Limited {
   constructor(owner: SessionOwner) {
     const { deadlines, timeouts, target } = owner
     this.#owner = owner
-    this.scheme = target.origin.startsWith('https:') ? 'https' : 'http'
+    this.scheme = target.tls === null ? 'http' : 'https'
     this.deadlineMs = deadlines.after(timeouts.connectMs)
     deadlines.watch(this)
     this.#socket = dial(target, (fault) => (fault === null ? this.#begin() : this.fail(fault)))
@@ -172,7 +173,11 @@ export class ClientSession implements Limited {
 
   #begin(): void {
     if (this.#gone) return
-    const session = connect(this.#owner.target.origin, { ...options, createConnection: () => this.#socket })
+    // Each request says its own authority.
+    const session = connect(`${this.scheme}://target.invalid`, {
+      ...options,
+      createConnection: () => this.#socket,
+    })
     this.#session = session
     session.on('remoteSettings', ({ maxConcurrentStreams = mostStreams }) => {
       this.#countControl()

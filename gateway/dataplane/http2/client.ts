@@ -2,13 +2,14 @@
 // upstream/pools.ts.
 import type { ClientTimeouts } from '../http1/client-connection.ts'
 import type { Deadlines } from '../http1/deadlines.ts'
+import type { TargetAddress } from '../upstream/target-address.ts'
 import type { Transport, UpstreamHandler, UpstreamRequest } from '../upstream/transport.ts'
 import { ClientCall } from './client-call.ts'
 import { ClientSession, type SessionOwner } from './client-session.ts'
-import { Http2Fault, type Http2Target } from './dial.ts'
+import { Http2Fault } from './dial.ts'
 
 export interface Http2ClientOptions {
-  readonly target: Http2Target
+  readonly target: TargetAddress
   /** Requests under way at most; so many sessions are opened at most where a server allows one stream each. */
   readonly requests: number
   readonly timeouts: ClientTimeouts
@@ -21,7 +22,7 @@ const mostSessions = 32
 export class Http2Client implements Transport, SessionOwner {
   readonly timeouts: ClientTimeouts
   readonly deadlines: Deadlines
-  readonly target: Http2Target
+  readonly target: TargetAddress
   readonly #most: number
   readonly #sessions = new Set<ClientSession>()
   readonly #waiting: ClientCall[] = []

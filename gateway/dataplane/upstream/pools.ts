@@ -7,6 +7,7 @@ import { Http1Client } from '../http1/client.ts'
 import { Deadlines } from '../http1/deadlines.ts'
 import { Http2Client } from '../http2/client.ts'
 import { createPinnedConnector, withOneName } from './pinned-name.ts'
+import { type TargetAddress, toTargetAddress } from './target-address.ts'
 import type { Transport } from './transport.ts'
 import { createUndiciTransport } from './undici-transport.ts'
 
@@ -24,7 +25,8 @@ export interface PoolLease {
 }
 
 export interface Pools {
-  lease(origin: string, config: UpstreamConfig): PoolLease
+  /** `knownAs`: the host that discovery found for an address. */
+  lease(origin: string, config: UpstreamConfig, knownAs: string | null): PoolLease
 }
 
 /** Response heads larger than this are refused: 64 KiB is four times what we take from clients. */
@@ -46,18 +48,18 @@ export function createPools(): Pools {
   const open = new Map<string, { pool: OpenPool; leases: number }>()
   const shared: Shared = { deadlines: new Deadlines(), readBuffer: Buffer.allocUnsafeSlow(readBytes) }
   return {
-    lease(origin, config) {
-      const { timeouts, breaker, transport, preserveHost, tls } = config
+    lease(origin, config, knownAs) {
+      const { timeouts, breaker, transport, tls } = config
       const key = JSON.stringify([
         origin,
         timeouts,
         breaker.maxConnections,
         transport,
-        ...secrecyOf(origin, preserveHost, tls),
+        ...secrecyOf(origin, config, knownAs),
       ])
       let held = open.get(key)
       if (held === undefined) {
-        held = { pool: createPool(origin, config, shared), leases: 0 }
+        held = { pool: createPool(origin, config, toTargetAddress(origin, tls, knownAs), shared), leases: 0 }
         open.set(key, held)
       }
       held.leases += 1
@@ -76,46 +78,30 @@ export function createPools(): Pools {
   }
 }
 
-function createPool(origin: string, config: UpstreamConfig, shared: Shared): OpenPool {
+function createPool(origin: string, config: UpstreamConfig, target: TargetAddress, shared: Shared): OpenPool {
   const pool = createUndiciPool(origin, config)
-  const own = createOwnTransport(origin, config, shared)
+  const own = createOwnTransport(config, target, shared)
   if (own === null)
     return { transport: createUndiciTransport(pool), questions: pool, close: () => pool.close() }
   return { transport: own, questions: pool, close: () => Promise.all([own.close(), pool.close()]) }
 }
 
 /** null: undici carries the requests. */
-function createOwnTransport(origin: string, config: UpstreamConfig, shared: Shared): Transport | null {
-  if (config.transport === 'http2') return createHttp2Client(origin, config, shared.deadlines)
-  if (config.transport === 'undici' || !origin.startsWith('http://')) return null
-  return createHttp1Client(origin, config, shared)
-}
-
-function createHttp2Client(
-  origin: string,
-  { breaker, timeouts, tls }: UpstreamConfig,
-  deadlines: Deadlines,
-): Transport {
-  return new Http2Client({
-    target: { origin, tls: toTlsConnect(tls) },
-    requests: breaker.maxConnections,
-    timeouts: { ...timeouts, keepAliveMs },
-    deadlines,
-  })
-}
-
-function createHttp1Client(origin: string, { breaker, timeouts }: UpstreamConfig, shared: Shared): Transport {
-  return new Http1Client({
-    origin,
-    connections: breaker.maxConnections,
-    timeouts: { ...timeouts, keepAliveMs },
-    ...shared,
-  })
+function createOwnTransport(
+  { transport, breaker, timeouts }: UpstreamConfig,
+  target: TargetAddress,
+  shared: Shared,
+): Transport | null {
+  const most = breaker.maxConnections
+  const options = { target, timeouts: { ...timeouts, keepAliveMs }, ...shared }
+  if (transport === 'http1') return new Http1Client({ ...options, connections: most })
+  if (transport === 'http2') return new Http2Client({ ...options, requests: most })
+  return null
 }
 
 /** What tells pools with TLS apart; nothing for plain ones. */
-function secrecyOf(origin: string, preserveHost: boolean, tls: UpstreamConfig['tls']): unknown[] {
-  return origin.startsWith('https://') ? [preserveHost, tls] : []
+function secrecyOf(origin: string, { preserveHost, tls }: UpstreamConfig, knownAs: string | null): unknown[] {
+  return origin.startsWith('https://') ? [preserveHost, tls, knownAs] : []
 }
 
 function createUndiciPool(origin: string, config: UpstreamConfig): Dispatcher {

@@ -1,4 +1,4 @@
-// Requests through an undici pool: for targets with TLS, and by `"transport": "undici"`. Worker thread; made by pools.ts.
+// Requests through an undici pool, by `"transport": "undici"`. Worker thread; made by pools.ts.
 import { type Duplex, Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { addField, type Fields } from '../http1/fields.ts'

@@ -111,7 +111,7 @@ export class TargetsHandle implements UpstreamHandle {
   #hold(targets: readonly TargetConfig[]): void {
     for (const { url, host } of targets) {
       if (this.#held.has(url)) continue
-      const lease = this.#parts.pools.lease(url, this.config)
+      const lease = this.#parts.pools.lease(url, this.config, host ?? null)
       this.#held.set(url, { lease, host: host ?? new URL(url).host })
     }
   }

@@ -167,4 +167,11 @@ export const http2UpstreamMutants: readonly Mutant[] = [
     find: "const allowH2 = config.transport === 'http2'",
     replace: 'const allowH2 = true',
   },
+  {
+    rule: 'A target proves itself by the name of the config',
+    file: `${plane}/upstream/target-address.ts`,
+    tests: ['test/gateway/dataplane/upstream/target-address.test.ts'],
+    find: 'tls?.serverName ?? (knownAs',
+    replace: '(knownAs',
+  },
 ]

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
 import { Http1Client } from '../../../../gateway/dataplane/http1/client.ts'
 import { Deadlines } from '../../../../gateway/dataplane/http1/deadlines.ts'
+import { toTargetAddress } from '../../../../gateway/dataplane/upstream/target-address.ts'
 import type { UpstreamRequest } from '../../../../gateway/dataplane/upstream/transport.ts'
 import { waitUntil } from '../../../support/gateway.ts'
 import { createRandom, readSeed } from '../../../support/random.ts'
@@ -26,7 +27,7 @@ describe('the client of an upstream', () => {
   ): Promise<void> {
     upstream = new Upstream(answer)
     client = new Http1Client({
-      origin: await upstream.listen(),
+      target: toTargetAddress(await upstream.listen(), null, null),
       connections: over.connections ?? 4,
       timeouts: { ...timeouts, ...over.timeouts },
       deadlines: new Deadlines(),

@@ -28,7 +28,7 @@ describe('the HTTP/2 client before an upstream that', () => {
     timeouts: Parameters<typeof createClient>[1] = {},
   ): Promise<void> {
     upstream = new RawUpstream(serve)
-    client = createClient({ origin: await upstream.listen(), tls: {} }, timeouts)
+    client = createClient(await upstream.listen(), timeouts)
   }
   afterEach(async () => {
     const closed = client.close()

@@ -13,7 +13,7 @@ import {
 import type { AddressInfo } from 'node:net'
 import { Deadlines } from '../../../../gateway/dataplane/http1/deadlines.ts'
 import { Http2Client } from '../../../../gateway/dataplane/http2/client.ts'
-import type { Http2Target } from '../../../../gateway/dataplane/http2/dial.ts'
+import { toTargetAddress } from '../../../../gateway/dataplane/upstream/target-address.ts'
 import type {
   BodySink,
   BodySource,
@@ -73,12 +73,12 @@ export class Http2Upstream {
 }
 
 export function createClient(
-  target: Http2Target,
+  origin: string,
   over: Partial<typeof timeouts> = {},
   requests = 1_000,
 ): Http2Client {
   return new Http2Client({
-    target,
+    target: toTargetAddress(origin, null, null),
     requests,
     timeouts: { ...timeouts, ...over },
     deadlines: new Deadlines(),

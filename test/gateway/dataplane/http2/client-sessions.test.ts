@@ -31,7 +31,7 @@ describe('the sessions of the HTTP/2 client', () => {
     } = {},
   ): Promise<void> {
     upstream = new Http2Upstream(answer, { settings })
-    client = createClient({ origin: await upstream.listen(), tls: {} }, timeouts, requests)
+    client = createClient(await upstream.listen(), timeouts, requests)
   }
   afterEach(async () => {
     const closed = client.close()
@@ -182,7 +182,7 @@ describe('the HTTP/2 client before a server that is none', () => {
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    client = createClient({ origin, tls: {} }, timeouts)
+    client = createClient(origin, timeouts)
   }
   afterEach(async () => {
     server.close()

@@ -30,7 +30,7 @@ describe('the HTTP/2 client of an upstream', () => {
     } = {},
   ): Promise<void> {
     upstream = new Http2Upstream(answer, { settings })
-    client = createClient({ origin: await upstream.listen(), tls: {} }, timeouts, requests)
+    client = createClient(await upstream.listen(), timeouts, requests)
   }
   afterEach(async () => {
     const closed = client.close()

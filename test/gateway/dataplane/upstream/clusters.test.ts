@@ -109,12 +109,10 @@ describe('pools', () => {
   test('configs with the same target and settings share a pool; the last lease closes it', async () => {
     const pools = createPools()
     const config = createUpstream([1])
-    const first = pools.lease('http://127.0.0.1:9', config)
-    const second = pools.lease('http://127.0.0.1:9', { ...config, balancer: 'least-request' })
-    const other = pools.lease('http://127.0.0.1:9', {
-      ...config,
-      timeouts: { ...config.timeouts, headersMs: 7 },
-    })
+    const first = pools.lease('http://127.0.0.1:9', config, null)
+    const second = pools.lease('http://127.0.0.1:9', { ...config, balancer: 'least-request' }, null)
+    const patient = { ...config, timeouts: { ...config.timeouts, headersMs: 7 } }
+    const other = pools.lease('http://127.0.0.1:9', patient, null)
     assert.equal(first.pool, second.pool)
     assert.notEqual(first.pool, other.pool)
     first.release()
@@ -123,6 +121,6 @@ describe('pools', () => {
     assert.equal(isClosed(first.pool), true)
     assert.equal(isClosed(other.pool), false)
     other.release()
-    assert.notEqual(pools.lease('http://127.0.0.1:9', config).pool, first.pool)
+    assert.notEqual(pools.lease('http://127.0.0.1:9', config, null).pool, first.pool)
   })
 })
