@@ -8,11 +8,13 @@ import { parserTargets } from './targets/http1-parsers.ts'
 import { keySetTargets } from './targets/key-sets.ts'
 import { pathTargets } from './targets/paths.ts'
 import { ruleFileTargets } from './targets/rule-files.ts'
+import { servedTargets } from './targets/served.ts'
 import { tokenSourceTargets } from './targets/token-sources.ts'
 import { tokenTargets } from './targets/tokens.ts'
 
 export const targets: readonly Target[] = [
   ...parserTargets,
+  ...servedTargets,
   ...pathTargets,
   ...forwardedTargets,
   ...handshakeTargets,
