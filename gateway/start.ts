@@ -39,6 +39,7 @@ import { createRevocationStore } from './control/revocations.ts'
 import { openSiblings, type Purge } from './control/siblings.ts'
 import { createSupervisor, type Supervisor } from './control/supervisor.ts'
 import { createWorkerEvents, listenOnAll, type Ports } from './control/worker-events.ts'
+import { createPlacesBuffer, freePlaces } from './shared-state/connection-places.ts'
 import { createCounterBuffer, readCounterStats } from './shared-state/counter-table.ts'
 
 export interface RunningGateway {
@@ -134,14 +135,29 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     sink,
     ports: null as Ports | null,
   }
+  const places = createPlacesBuffer({ ...gateway.limits, workers: gateway.workers })
+  const events = createWorkerEvents(workers)
   const supervisor: Supervisor = createSupervisor({
     count: gateway.workers,
     entry: new URL('./worker.ts', import.meta.url),
-    boot: (index) => ({ index, counters, logLevel: gateway.log.level, viaName, redis: gateway.redis }),
+    boot: (index) => ({
+      index,
+      counters,
+      places,
+      logLevel: gateway.log.level,
+      viaName,
+      redis: gateway.redis,
+    }),
     blockedMs: gateway.limits.workerBlockedMs,
     heapMb: gateway.limits.workerHeapMb,
     log,
-    events: createWorkerEvents(workers),
+    events: {
+      ...events,
+      onDown(thread, ...why) {
+        freePlaces(places, thread.index)
+        events.onDown(thread, ...why)
+      },
+    },
   })
 
   for (const listener of gateway.listeners) await claimPort(listener)

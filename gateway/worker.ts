@@ -32,6 +32,7 @@ import { createPools } from './dataplane/upstream/pools.ts'
 import { createSubrequests } from './dataplane/upstream/subrequest.ts'
 import { createVia } from './dataplane/via.ts'
 import { createVitals } from './dataplane/vitals.ts'
+import { createConnectionPlaces } from './shared-state/connection-places.ts'
 import { createLocalCounters } from './shared-state/counter-table.ts'
 
 const port = parentPort
@@ -50,6 +51,7 @@ const logs = createLogBatch({
 const via = createVia(boot.viaName)
 const metrics = createWorkerMetrics()
 const counters = createLocalCounters(boot.counters, clock)
+const places = createConnectionPlaces(boot.places, boot.index)
 const shared = boot.redis === null ? null : await openSharedState(boot.redis)
 const documents = createDocuments((report) => post({ kind: 'report', report }))
 const revocations = createRevocationReplica()
@@ -196,7 +198,7 @@ async function listen(ports: Readonly<Record<string, number>>): Promise<Record<s
   const bound: Record<string, number> = {}
   for (const config of gateway.listeners) {
     const listener = createListener({
-      ...{ config, gateway, runtime: () => live ?? runtime },
+      ...{ config, gateway, places, runtime: () => live ?? runtime },
       handshakes: (name, outcome) => handshakes.labels(name, outcome).inc(),
       endings: (name, reason) => endings.labels(name, reason).inc(),
     })

@@ -218,3 +218,11 @@ export interface SharedReading {
   /** null: nothing that counts. */
   readonly values: readonly (string | null)[]
 }
+
+/** Places for connections of clients, over all workers and listeners of the process. */
+export interface ConnectionPlaces {
+  /** `address`: the peer's, in one spelling. */
+  take(address: string): 'taken' | 'full' | 'full-for-address'
+  /** Once for each that was taken. */
+  leave(address: string): void
+}

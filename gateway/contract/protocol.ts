@@ -7,6 +7,8 @@ export interface WorkerBoot {
   readonly index: number
   /** The shared counter table of gateway/shared-state/. */
   readonly counters: SharedArrayBuffer
+  /** Places for connections, likewise. */
+  readonly places: SharedArrayBuffer
   /** One Int32 that the worker counts up as long as its event loop runs. */
   readonly beats: SharedArrayBuffer
   readonly logLevel: LogConfig['level']

@@ -1,6 +1,7 @@
 // Sockets in, exchanges out: one server per listener and worker. Worker thread; made by worker.ts.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { ConnectionPlaces } from '../contract/ports.ts'
 import type { ListenerCertificates } from '../contract/protocol.ts'
 import { deny } from '../contract/reply.ts'
 import type { GatewayConfig, ListenerConfig } from '../contract/snapshot.ts'
@@ -37,6 +38,7 @@ export interface Listener extends Accepting {
 export interface ListenerParts {
   readonly config: ListenerConfig
   readonly gateway: GatewayConfig
+  readonly places: ConnectionPlaces
   /** The runtime that new exchanges get. */
   readonly runtime: () => Runtime
   /** How TLS handshakes end. */
@@ -68,7 +70,6 @@ class HttpListener implements Listener, ConnectionOwner, Http2Owner {
   readonly #parts: ListenerParts
   readonly #server: Server
   readonly #connections = new Set<Connection>()
-  readonly #perIp = new Map<string, number>()
   readonly #terminator: TlsTerminator | null
   /** Sockets, those in a TLS handshake included. */
   #open = 0
@@ -188,17 +189,13 @@ class HttpListener implements Listener, ConnectionOwner, Http2Owner {
   }
 
   #admitConnection(socket: Socket): void {
-    const { limits, workers } = this.#parts.gateway
-    const ip = socket.remoteAddress ?? ''
-    const fromIp = (this.#perIp.get(ip) ?? 0) + 1
-    // Each worker takes its share: the kernel spreads connections over the listening sockets.
-    const share =
-      limits.connections === 0 ? Number.POSITIVE_INFINITY : Math.ceil(limits.connections / workers)
-    if (this.#open >= share)
+    const address = this.#parts.runtime().peers.normalise(socket.remoteAddress ?? '')
+    const place = this.#parts.places.take(address)
+    if (place === 'full')
       return this.#refuseConnection(socket, 503, 'The gateway has no room for another connection.')
-    if (limits.connectionsPerIp > 0 && fromIp > Math.ceil(limits.connectionsPerIp / workers))
+    if (place === 'full-for-address')
       return this.#refuseConnection(socket, 429, 'Too many connections are open from this address.')
-    this.#count(socket, ip, fromIp)
+    this.#count(socket, address)
     if (this.#terminator !== null) this.#terminator.accept(socket)
     else if (this.#parts.config.http2) this.#openEither(socket)
     else this.#open1(socket, null)
@@ -225,14 +222,11 @@ class HttpListener implements Listener, ConnectionOwner, Http2Owner {
     this.#connections.add(new Http2Connection(this, socket, secured))
   }
 
-  #count(socket: Socket, ip: string, fromIp: number): void {
+  #count(socket: Socket, address: string): void {
     this.#open += 1
-    this.#perIp.set(ip, fromIp)
     socket.once('close', () => {
       this.#open -= 1
-      const left = (this.#perIp.get(ip) ?? 1) - 1
-      if (left === 0) this.#perIp.delete(ip)
-      else this.#perIp.set(ip, left)
+      this.#parts.places.leave(address)
     })
   }
 

@@ -33,6 +33,7 @@ function createPair({ blockedMs = 0, heapMb = 0 } = {}) {
     boot: (index) => ({
       index,
       counters: new SharedArrayBuffer(8),
+      places: new SharedArrayBuffer(8),
       logLevel: 'info',
       viaName: '',
       redis: null,
