@@ -1,4 +1,5 @@
 // Sockets in, exchanges out: one server per listener and worker. Worker thread; made by worker.ts.
+import { STATUS_CODES } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ConnectionPlaces } from '../contract/ports.ts'
@@ -241,6 +242,7 @@ class HttpListener implements Listener, ConnectionOwner, Http2Owner {
       ...{ name, config },
       onHandshake: (outcome) => this.#parts.handshakes(name, outcome),
       onSecure: (socket, secured) => this.#onSecure(socket, secured),
+      onPlain: (socket) => refuseConnection(socket, 400, 'This port speaks TLS: ask it by https.'),
     })
   }
 
@@ -293,8 +295,8 @@ function refuseConnection(socket: Socket, status: number, detail: string): void 
   const { contentType, body } = renderProblem(deny(status, `AEGIS_HTTP_${status}`, detail), '', undefined)
   socket.on('error', () => {})
   socket.end(
-    `HTTP/1.1 ${status} ${status === 503 ? 'Service Unavailable' : 'Too Many Requests'}\r\ncontent-type: ${contentType}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\nretry-after: 1\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${contentType}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n${status === 400 ? '' : 'retry-after: 1\r\n'}\r\n${body}`,
   )
   // What the peer still sends is not read; the socket goes once the answer is out.
   socket.once('finish', () => socket.destroy())

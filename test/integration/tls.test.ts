@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import type { ConnectionOptions } from 'node:tls'
 import { type Authority, type CertificateShop, createCertificateShop } from '../support/certificates.ts'
 import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
-import { sendRaw, statusOf } from '../support/raw.ts'
+import { statusOf } from '../support/raw.ts'
 import { createSaas } from '../support/saas.ts'
 import { askOverTls, get, seenBehind } from '../support/tls-client.ts'
 import { createUpstream, type TestUpstream } from '../support/upstream.ts'
@@ -189,10 +189,6 @@ describe('TLS listeners', () => {
   test('a session of a listener that asks for no certificate is none of one that requires it', async () => {
     const first = await ask('tls', 'acme.example.com')
     await assert.rejects(ask('require', 'acme.example.com', { session: first.session as Buffer }))
-  })
-
-  test('plain HTTP on a TLS port is given no answer', async () => {
-    assert.equal(await sendRaw(ports.tls as number, get('acme.example.com'), 2_000), '')
   })
 
   test('a client that begins no handshake is cut off, and counts as long as it is there', async () => {

@@ -20,6 +20,8 @@ export interface IssueOptions {
   readonly subject?: string
   /** Below 0: it has expired. */
   readonly days?: number
+  /** Of the key; a curve without it. */
+  readonly algorithm?: 'rsa'
 }
 
 export interface CertificateShop {
@@ -31,6 +33,7 @@ export interface CertificateShop {
 }
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+const newRsaKey = ['-newkey', 'rsa:2048', '-nodes']
 
 export function createCertificateShop(dir: string): CertificateShop {
   mkdirSync(dir, { recursive: true })
@@ -45,7 +48,7 @@ export function createCertificateShop(dir: string): CertificateShop {
       openssl('req', '-x509', ...newKey, ...files, ...usage, '-days', '30', '-subj', `/CN=${name} CA`)
       return { name, cert: readFileSync(at(`${name}.ca.crt`), 'latin1') }
     },
-    issue(by, { names = 'DNS:unused.invalid', subject = '/CN=leaf', days = 30 }) {
+    issue(by, { names = 'DNS:unused.invalid', subject = '/CN=leaf', days = 30, algorithm }) {
       const leaf = `leaf-${count++}`
       const ca = ['-CA', at(`${by.name}.ca.crt`), '-CAkey', at(`${by.name}.ca.key`)]
       const files = ['-keyout', at(`${leaf}.key`), '-out', at(`${leaf}.crt`)]
@@ -54,7 +57,7 @@ export function createCertificateShop(dir: string): CertificateShop {
       openssl(
         'req',
         '-x509',
-        ...newKey,
+        ...(algorithm === 'rsa' ? newRsaKey : newKey),
         ...ca,
         ...files,
         '-days',

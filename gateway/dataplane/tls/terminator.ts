@@ -34,6 +34,8 @@ export interface TlsTerminatorParts {
   /** `outcome` is one of a few words. */
   readonly onHandshake: (outcome: 'ok' | 'failed' | 'late' | 'refused') => void
   readonly onSecure: (socket: TLSSocket, secured: Secured) => void
+  /** Plain HTTP came instead of a handshake: the answer goes out as plain as it came. */
+  readonly onPlain: (socket: Socket) => void
 }
 
 export class TlsTerminator {
@@ -42,6 +44,8 @@ export class TlsTerminator {
   readonly #index: HostIndex
   readonly #hosts: readonly HostNames[]
   #contexts: readonly SecureContext[] = []
+  /** Raw sockets in their handshake, by peer: Node does not say under which one a handshake failed. */
+  readonly #greeting = new Map<string, Socket>()
 
   constructor(parts: TlsTerminatorParts) {
     this.#parts = parts
@@ -61,7 +65,10 @@ export class TlsTerminator {
     this.#server.on('secureConnection', (socket) => this.#onSecure(socket))
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       parts.onHandshake(error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 'late' : 'failed')
-      socket.destroy()
+      const raw = error.code === 'ERR_SSL_HTTP_REQUEST' ? this.#greeting.get(toPeer(socket)) : undefined
+      if (raw === undefined) return void socket.destroy()
+      raw.once('close', () => socket.destroy())
+      parts.onPlain(raw)
     })
   }
 
@@ -89,11 +96,15 @@ export class TlsTerminator {
   }
 
   accept(socket: Socket): void {
+    const peer = toPeer(socket)
+    this.#greeting.set(peer, socket)
+    socket.once('close', () => this.#greeting.delete(peer))
     this.#server.emit('connection', socket)
   }
 
   #onSecure(socket: TLSSocket): void {
     const { config, onHandshake, onSecure } = this.#parts
+    this.#greeting.delete(toPeer(socket))
     const shown = config.clientAuth === 'none' ? undefined : socket.getPeerX509Certificate()
     // Node calls a resumed session authorized that has no certificate at all, so that both are asked for.
     if (shown === undefined ? config.clientAuth === 'require' : !socket.authorized) {
@@ -111,6 +122,11 @@ export class TlsTerminator {
       forwardedCertificate: told ? toForwardedCertificate(clientCertificate) : null,
     })
   }
+}
+
+/** One of each at a time. */
+function toPeer({ localAddress, remoteAddress, remotePort }: Socket): string {
+  return `${localAddress} ${remoteAddress} ${remotePort}`
 }
 
 /** A session of one listener is none of another, which may ask for more. At most 32 bytes. */

@@ -19,6 +19,16 @@ const cors = { file: 'plugins/cors/cors.ts', tests: ['test/plugins/cors/cors.tes
 const jwt = { file: 'plugins/jwt/authenticate.ts', tests: ['test/plugins/jwt/recheck.test.ts'] }
 const tenant = { file: 'plugins/tenant/tenant.ts', tests: ['test/plugins/tenant/tenant.test.ts'] }
 
+const terminator = {
+  file: 'gateway/dataplane/tls/terminator.ts',
+  tests: ['test/integration/tls-hostile.test.ts'],
+}
+const certs = {
+  file: 'plugins/client-cert/client-cert.ts',
+  tests: ['test/plugins/client-cert/client-cert.test.ts'],
+}
+const certRules = { ...certs, file: 'plugins/client-cert/rules.ts' }
+
 export const handshakeMutants: readonly Mutant[] = [
   {
     ...handshake,
@@ -226,5 +236,146 @@ export const longLivedMutants: readonly Mutant[] = [
     rule: 'what an address opened ends when it is denied',
     find: 'return { onRequest: judge, onRecheck: judge }',
     replace: 'return { onRequest: judge }',
+  },
+]
+
+export const tlsMutants: readonly Mutant[] = [
+  {
+    ...terminator,
+    rule: 'only ciphers with forward secrecy and authenticated encryption',
+    find: '        ciphers,\n',
+    replace: '',
+  },
+  {
+    ...terminator,
+    rule: 'no renegotiation',
+    find: 'secureOptions: constants.SSL_OP_NO_RENEGOTIATION',
+    replace: 'secureOptions: 0',
+  },
+  {
+    ...terminator,
+    rule: 'a handshake that is not done in time is cut',
+    find: 'handshakeTimeout: config.handshakeMs',
+    replace: 'handshakeTimeout: 600_000',
+  },
+  {
+    ...terminator,
+    rule: 'TLS 1.0 and 1.1 are not spoken',
+    find: "minVersion: config.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2'",
+    replace: "minVersion: 'TLSv1'",
+    tests: ['test/integration/tls.test.ts'],
+  },
+  {
+    ...terminator,
+    rule: 'a resumed session without a certificate does not get in where one is required',
+    find: "shown === undefined ? config.clientAuth === 'require' : !socket.authorized",
+    replace: 'shown !== undefined && !socket.authorized',
+    tests: ['test/integration/tls.test.ts'],
+  },
+  {
+    ...terminator,
+    rule: 'a certificate of another issuer does not get in under request',
+    find: "shown === undefined ? config.clientAuth === 'require' : !socket.authorized",
+    replace: "shown === undefined && config.clientAuth === 'require'",
+    tests: ['test/integration/tls.test.ts'],
+  },
+  {
+    file: 'gateway/dataplane/tls/host-names.ts',
+    tests: ['test/gateway/dataplane/tls/host-names.test.ts'],
+    rule: 'a wildcard stands for exactly one label',
+    find: "dot <= 0 ? '' : `*${host.slice(dot)}`",
+    replace: "dot <= 0 ? '' : `*${host.slice(host.lastIndexOf('.', host.lastIndexOf('.') - 1))}`",
+  },
+]
+
+export const clientCertMutants: readonly Mutant[] = [
+  {
+    ...certs,
+    rule: 'a route that needs a caller refuses who shows no certificate',
+    find: "return this.#refuses && ex.route.auth === 'required' ? reply : undefined",
+    replace: 'return undefined',
+  },
+  {
+    ...certs,
+    rule: 'the certificate of a trusted proxy is nobody behind it',
+    find: 'return ex.peerTrusted ? null : ex.clientCertificate',
+    replace: 'return ex.clientCertificate',
+  },
+  {
+    ...certs,
+    rule: 'a certificate of one tenant is none of another',
+    find: 'return tenantId !== null && asked !== null && tenantId !== asked ? refusals.tenant : undefined',
+    replace: 'return undefined',
+  },
+  {
+    ...certs,
+    rule: 'a certificate that expired on an open connection is refused',
+    find: 'if (clock.wallMs() >= expiresAt * 1000 && !mayExpire) return refusals.expired',
+    replace: '',
+  },
+  {
+    ...certs,
+    rule: 'a certificate that was revoked is refused',
+    find: 'if (revocations.isRevoked({ ...subject, sessionId: null, issuedAt: 0 })) return refusals.revoked',
+    replace: '',
+  },
+  {
+    ...certs,
+    rule: 'rules that changed end what they no longer allow',
+    find: 'if (now?.userId !== identity.userId || now.tenantId !== identity.tenantId) return refusals.unknown',
+    replace: 'if (now === null) return undefined',
+  },
+  {
+    ...certRules,
+    rule: 'of several URIs none is the caller',
+    find: 'uris.length === 1 ? uris : []',
+    replace: 'uris',
+  },
+  {
+    ...certRules,
+    rule: 'the issuer that a rule names is the issuer',
+    find: ' || (rule.issuer ?? issuer) !== issuer',
+    replace: '',
+  },
+  {
+    ...certRules,
+    rule: 'what no header can carry is nobody',
+    find: 'if (!isId(userId) || (tenantId !== null && !isId(tenantId))) return null',
+    replace: '',
+  },
+  {
+    file: 'plugins/client-cert/subject.ts',
+    tests: certs.tests,
+    rule: 'of several CNs none is the caller',
+    find: "names.length === 1 ? (names[0] as string) : ''",
+    replace: "names[0] ?? ''",
+  },
+  {
+    file: 'plugins/client-cert/subject.ts',
+    tests: certs.tests,
+    rule: 'an escaped comma ends no attribute',
+    find: "if (character === '\\\\') at += 1\n",
+    replace: "if (character === '') at += 1\n",
+  },
+  {
+    file: 'plugins/client-cert/pattern.ts',
+    tests: certs.tests,
+    rule: 'a {name} is one whole segment that is not empty',
+    find: "free ? part === '' : part !== text",
+    replace: '!free && part !== text',
+  },
+  {
+    file: 'plugins/client-cert/check.ts',
+    tests: certs.tests,
+    rule: 'a rule without a condition is refused',
+    find: 'conditions.every((name) => rule[name] === undefined)',
+    replace: 'conditions.length === 0',
+  },
+  {
+    file: 'config/check/coverage.ts',
+    tests: ['test/config/check-coverage.test.ts'],
+    rule: 'a plugin that is told to let requests pass enforces nothing',
+    find: 'covers(definition) && !lenient.has(value.plugin)',
+    replace: 'covers(definition)',
   },
 ]
