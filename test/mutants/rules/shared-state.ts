@@ -20,7 +20,10 @@ const query = {
   file: 'gateway/control/consul/blocking-query.ts',
   tests: ['test/gateway/control/discovery/consul-lookup.test.ts'],
 }
-const kv = { file: 'gateway/control/consul/kv-store.ts', tests: ['test/integration/consul-config.test.ts'] }
+const kv = {
+  file: 'gateway/control/consul/kv-store.ts',
+  tests: ['test/gateway/control/consul/client.test.ts'],
+}
 const lastGood = {
   file: 'gateway/control/discovery/last-good.ts',
   tests: ['test/gateway/control/discovery/discovery.test.ts'],
@@ -171,12 +174,6 @@ const spread: readonly Mutant[] = [
     rule: 'a revocation is not lifted here while the others would keep it',
     find: 'throw cannotLift(cause)',
     replace: 'return void cannotLift(cause) as never',
-  },
-  {
-    ...shared,
-    rule: 'a revocation that could not be told is told when Redis is back',
-    find: '        due = true\n        const reason',
-    replace: '        const reason',
   },
 ]
 

@@ -13,6 +13,8 @@ interface Gateway {
   readonly heard: [topic: string, message: unknown][]
   missed: number
   ticks: number
+  /** From now on it hears only what is told to it. */
+  looksNoMore: boolean
 }
 
 const open: Gateway[] = []
@@ -33,10 +35,15 @@ async function join(url = redis.url): Promise<Gateway> {
     heard: [],
     missed: 0,
     ticks: 0,
+    looksNoMore: false,
   }
+  const clock = createSystemClock()
   gateway.news = createNews({
     config: redisConfig({ url, breaker: { failures: 5, probeMs: 20 } }),
-    clock: createSystemClock(),
+    clock: {
+      ...clock,
+      after: (ms, callback) => clock.after(ms, () => gateway.looksNoMore || callback()),
+    },
     log: ports.log,
     metrics: ports.metrics,
     onMessage: (topic, message) => void gateway.heard.push([topic, message]),
@@ -86,7 +93,10 @@ describe('news', () => {
     await one.news.tell('purge', { n: 1 })
     await waitUntil(() => two.heard.length === 1)
     const before = two.missed
-    // Told, and in the same moment the next one: no look at the number comes between.
+    two.looksNoMore = true
+    const { ticks } = one
+    // A look that was under way has ended by then.
+    await waitUntil(() => one.ticks > ticks + 1)
     const lost = "redis.call('HINCRBY', KEYS[1], 'number', 1)"
     const key = 'aegis:{news}'
     const { id, number } = await positionOf(key)
