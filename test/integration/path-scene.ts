@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
+import { createHttp2Client, findAnswer, request, toHeaders } from '../support/http2-frames.ts'
 import { sendRaw, statusOf } from '../support/raw.ts'
 import { createTestToken, jwtEntry } from '../support/saas.ts'
 import { createUpstream, type TestUpstream } from '../support/upstream.ts'
@@ -26,7 +27,8 @@ export interface Views {
 
 export interface PathScene {
   readonly gateway: TestGateway
-  send(host: Host, target: string): Promise<Sent>
+  /** `version`: of HTTP. */
+  send(host: Host, target: string, version?: '1.1' | '2'): Promise<Sent>
   /** Once everything is written down. */
   viewsOf(requestIds: readonly string[]): Promise<Map<string, Views>>
   close(): Promise<void>
@@ -88,26 +90,23 @@ export async function startPathScene(slashes: 'merge' | 'keep'): Promise<PathSce
       res.end(JSON.stringify({ allowed: resource === 'open', ttl: 0 }))
     })
   })
-  const config = await createConfigDir({ routes: createRoutes(upstream, slashes), plugins })
+  const listeners = [{ name: 'public', host: '127.0.0.1', port: 0, http2: true }]
+  const config = await createConfigDir({
+    gateway: { listeners },
+    routes: createRoutes(upstream, slashes),
+    plugins,
+  })
   await writeFile(join(config.dir, 'tell-tale.conf'), tellTale)
   const gateway = await startGateway({ configDir: config.dir, env: { AEGIS_WORKERS: '1' } })
   let users = 0
   return {
     gateway,
-    async send(host, target) {
+    async send(host, target, version = '1.1') {
       // Each its own user, so that no decision answers for another request.
       users += 1
       const token = await createTestToken({ user_id: `u${users}`, tenant_id: host.name, roles: [] })
-      const head = `Host: ${host.name}.example.com\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n`
-      const bytes = Buffer.from(`GET ${target} HTTP/1.1\r\n${head}\r\n`, 'latin1')
-      const received = await sendRaw(gateway.port, bytes, 30_000)
-      return {
-        status: statusOf(received),
-        requestId:
-          /\r\nx-request-id: (\S+)/i.exec(received)?.[1] ??
-          /"request_id":"([^"]+)"/.exec(received)?.[1] ??
-          '',
-      }
+      const one = { authority: `${host.name}.example.com`, target, authorization: `Bearer ${token}` }
+      return version === '2' ? sendHttp2(gateway.port, one) : sendHttp1(gateway.port, one)
     },
     async viewsOf(requestIds) {
       const lines = await waitUntil(() => {
@@ -140,4 +139,38 @@ export async function startPathScene(slashes: 'merge' | 'keep'): Promise<PathSce
       await Promise.all([upstream.close(), config.remove()])
     },
   }
+}
+
+interface Question {
+  readonly authority: string
+  readonly target: string
+  readonly authorization: string
+}
+
+async function sendHttp1(port: number, { authority, target, authorization }: Question): Promise<Sent> {
+  const head = `Host: ${authority}\r\nAuthorization: ${authorization}\r\nConnection: close\r\n`
+  const bytes = Buffer.from(`GET ${target} HTTP/1.1\r\n${head}\r\n`, 'latin1')
+  const received = await sendRaw(port, bytes, 30_000)
+  const id = /\r\nx-request-id: (\S+)/i.exec(received)?.[1] ?? problemId(received)
+  return { status: statusOf(received), requestId: id }
+}
+
+async function sendHttp2(port: number, { authority, target, authorization }: Question): Promise<Sent> {
+  const client = await createHttp2Client(port)
+  try {
+    const pseudo = { ':path': target, ':authority': authority }
+    client.send(toHeaders(1, request(pseudo, [['authorization', authorization]])))
+    const answer = await client.answered(1)
+    return {
+      status: answer.status,
+      requestId: findAnswer(answer, 'x-request-id')[0] ?? problemId(answer.body),
+    }
+  } finally {
+    client.close()
+  }
+}
+
+/** Of a request that was refused before any plugin ran. */
+function problemId(text: string): string {
+  return /"request_id":"([^"]+)"/.exec(text)?.[1] ?? ''
 }

@@ -133,7 +133,6 @@ const pathMutants: readonly Mutant[] = [
   },
   {
     ...routing,
-    tests: ['test/integration/path-matrix.test.ts'],
     rule: 'what a lenient upstream would take for the denied place is refused',
     find: 'if (ex.ambiguousPath) {',
     replace: 'if (ex.ambiguousPath && ex.ended) {',
