@@ -313,7 +313,8 @@ const requestMutants: readonly Mutant[] = [
   },
   {
     ...messages,
-    rule: 'a bare line feed ends nothing',
+    tests: ['test/integration/admission.test.ts'],
+    rule: 'a bare line feed is refused at once',
     find: 'if (at === start || piece[at - 1] !== 13) throw',
     replace: 'if (at < 0) throw',
   },
