@@ -313,13 +313,6 @@ const requestMutants: readonly Mutant[] = [
   },
   {
     ...messages,
-    tests: ['test/integration/admission.test.ts'],
-    rule: 'a bare line feed is refused at once',
-    find: 'if (at === start || piece[at - 1] !== 13) throw',
-    replace: 'if (at < 0) throw',
-  },
-  {
-    ...messages,
     rule: 'a chunk ends where it said',
     find: 'if (piece[at] !== 13 || (piece.length - at >= 2 && piece[at + 1] !== 10))',
     replace: 'if (piece[at] === 256)',
