@@ -155,14 +155,14 @@ export const faultMutants: readonly Mutant[] = [
     file: 'config/write.ts',
     find: 'if (first !== undefined && second !== undefined)',
     replace: 'if (first !== undefined && first === second)',
-    tests: ['test/config/write-killed.test.ts'],
+    tests: ['test/config/unfinished-write.test.ts'],
   },
   {
     rule: 'a write that was noted before a kill is finished at the next start',
     file: 'config/unfinished-write.ts',
     find: 'await rename(resolve(dir, from), target).catch(() => {})',
     replace: 'void rename',
-    tests: ['test/config/write-killed.test.ts'],
+    tests: ['test/config/unfinished-write.test.ts'],
   },
   {
     rule: 'what a crash cut off takes no later audit entry with it',

@@ -1,38 +1,35 @@
-// A write of several files, killed before each step that can be seen from outside: none of them changed, or all of them.
+// A write of several files, cut off before each step that the disk can see: none of them changed, or all of them.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
+import fs, { readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { finishWrite } from '../../config/unfinished-write.ts'
 import { writeConfigFiles } from '../../config/write.ts'
 import { makeFolder } from './files.ts'
 
-const write = import.meta.resolve('../../config/write.ts')
-const script = `
-import fs from 'node:fs/promises'
-import { syncBuiltinESMExports } from 'node:module'
-const [dir, step] = process.argv.slice(1)
-let left = Number(step)
-for (const name of ['rename', 'rm', 'open']) {
-  const real = fs[name]
-  fs[name] = (...args) => {
-    if (left-- === 0) process.kill(process.pid, 'SIGKILL')
-    return real(...args)
-  }
-}
-syncBuiltinESMExports()
-const { writeConfigFiles } = await import('${write}')
-await writeConfigFiles(dir, { routes: { n: 2 }, plugins: { n: 2 } })
-`
+const steps = ['rename', 'rm', 'open'] as const
 
-async function writeKilledAt(dir: string, step: number): Promise<boolean> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script, dir, String(step)], {
-    stdio: 'inherit',
-  })
-  const [, signal] = await once(child, 'exit')
-  return signal === 'SIGKILL'
+/** Stops for ever before one of the steps, as far as the disk can tell; whether it came so far. */
+async function writeStoppedAt(dir: string, step: number): Promise<boolean> {
+  const real = Object.fromEntries(steps.map((name) => [name, fs[name]]))
+  const { promise: stopped, resolve } = Promise.withResolvers<boolean>()
+  let left = step
+  for (const name of steps) {
+    const does = fs[name] as (...given: unknown[]) => unknown
+    const stopping = (...given: unknown[]) => {
+      if (left-- > 0) return does(...given)
+      resolve(true)
+      return new Promise(() => {})
+    }
+    Object.assign(fs, { [name]: stopping })
+  }
+  syncBuiltinESMExports()
+  const written = writeConfigFiles(dir, { routes: { n: 2 }, plugins: { n: 2 } }).then(() => false)
+  const wasStopped = await Promise.race([stopped, written])
+  Object.assign(fs, real)
+  syncBuiltinESMExports()
+  return wasStopped
 }
 
 const numberIn = async (path: string) => JSON.parse(await readFile(path, 'utf8')).n as number
@@ -42,7 +39,7 @@ test('killed before any step, two files are both old or both new, and nothing is
   for (let step = 0; ; step++) {
     const dir = await makeFolder(t)
     await writeConfigFiles(dir, { routes: { n: 1 }, plugins: { n: 1 } })
-    const killed = await writeKilledAt(dir, step)
+    const stopped = await writeStoppedAt(dir, step)
     await finishWrite(dir)
     const numbers = [await numberIn(join(dir, 'routes.json')), await numberIn(join(dir, 'plugins.json'))]
     assert.equal(numbers[0], numbers[1], `killed at step ${step}: ${numbers}`)
@@ -52,7 +49,7 @@ test('killed before any step, two files are both old or both new, and nothing is
     for (const name of left) await utimes(join(dir, name), 0, 0)
     await finishWrite(dir)
     assert.deepEqual((await readdir(dir)).sort(), ['plugins.json', 'routes.json'], `killed at step ${step}`)
-    if (!killed) break
+    if (!stopped) break
   }
   assert.deepEqual([...seen].sort(), [1, 2])
 })
