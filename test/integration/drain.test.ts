@@ -51,8 +51,18 @@ describe('a drain', () => {
     })
     stream.write('GET /stream HTTP/1.1\r\nHost: a\r\n\r\n')
     await waitUntil(() => streamed.includes('data: one'))
+    // Half a head: a balancer's probe on a connection that was there before.
+    const probe = connect(gateway.port, '127.0.0.1')
+    let health = ''
+    probe.on('data', (chunk) => {
+      health += chunk.toString()
+    })
+    probe.write('GET /quick HTTP/1.1\r\nHost: a\r\n\r\nGET /health HTTP/1.1\r\nHost: a\r\n')
+    await waitUntil(() => health !== '')
     const stopped = gateway.stop()
     await waitUntil(() => idleEnded)
+    probe.write('\r\n')
+    await waitUntil(() => /^HTTP\/1\.1 503 [\s\S]+\{"status":"draining"\}$/.test(health))
     const received = await slow
     assert.match(received, /slow$/)
     assert.match(received, /connection: close/i)

@@ -69,6 +69,9 @@ test('a busy tenant is refused early while others are served, and served again w
   const clients = Array.from({ length: 60 }, () => askOn(noisy, 'acme.example.com'))
   clients.push(askOn(quiet, 'globex.example.com'))
   await waitUntil(() => refusedOf(noisy).length >= 200 && quiet.length >= 15, 30_000)
+  // Who watches over the gateway hears that it lives, whichever host is asked.
+  const health = await ask(gateway.port, '/health', { host: 'acme.example.com' })
+  assert.deepEqual([health.status, health.text], [200, '{"status":"ok"}'])
   over = true
   await Promise.all(clients)
   const refused = refusedOf(noisy)
