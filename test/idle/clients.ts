@@ -33,6 +33,7 @@ function ask(socket: Socket): Promise<boolean> {
   return new Promise((resolve) => {
     socket.once('data', (bytes) => resolve(bytes.toString('latin1').startsWith('HTTP/1.1 200 ')))
     socket.once('close', () => resolve(false))
+    if (socket.destroyed) return resolve(false)
     socket.write('GET /x HTTP/1.1\r\nHost: a\r\n\r\n')
   })
 }

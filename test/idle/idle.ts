@@ -42,7 +42,7 @@ export async function holdIdle({ connections, rounds, idleSeconds }: IdleOptions
       routes: [{ id: 'all', paths: ['/*'], upstream: 'api', auth: 'none' }],
     },
   })
-  const gateway = await startGateway({ configDir: config.dir, openFiles: connections + 1_000 })
+  const gateway = await startGateway({ configDir: config.dir })
   const file = fileURLToPath(new URL('clients.ts', import.meta.url))
   const children = Array.from({ length: Math.ceil(connections / perProcess) }, () =>
     fork(file, [String(gateway.port)]),

@@ -1,5 +1,6 @@
 // `npm run test:idle [-- --connections 20000 --rounds 3]`: thousands of idle connections, and what they cost. Ends with 1 where one
-// was not opened, not served or not let go of. Needs a limit of open files above the number of connections.
+// was not opened, not served or not let go of. Linux only.
+import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { holdIdle } from './idle.ts'
 
@@ -11,6 +12,13 @@ const { values } = parseArgs({
   },
 })
 const connections = Number(values.connections)
+/** Of the gateway, besides the connections: its own, and those to the upstream. */
+const otherFiles = 1_000
+const most = execFileSync('/bin/sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
+if (Number(most) < connections + otherFiles)
+  throw new Error(
+    `${connections} connections need ${connections + otherFiles} open files and ${most} are allowed: raise \`ulimit -Hn\` or ask for fewer by --connections.`,
+  )
 const rounds = await holdIdle({
   connections,
   rounds: Number(values.rounds),

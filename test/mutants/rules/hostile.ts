@@ -108,12 +108,6 @@ const upstreamMutants: readonly Mutant[] = [
     replace: 'if (this.state === State.idle) return',
   },
   {
-    ...responses,
-    rule: 'bytes behind a body end its connection',
-    find: 'if (more) this.reusable = false\n    this.#sink.onComplete(',
-    replace: 'if (more === null) this.reusable = false\n    this.#sink.onComplete(',
-  },
-  {
     ...hostile,
     rule: 'interim answers have an end',
     find: 'if (this.#interim > mostInterim) return',
