@@ -1,54 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { InstanceStore } from '../../../gateway/dataplane/instances.ts'
-import { createPeers } from '../../../gateway/dataplane/peers.ts'
-import { compileRuntime, type RuntimeParts } from '../../../gateway/dataplane/runtime.ts'
+import { compileRuntime } from '../../../gateway/dataplane/runtime.ts'
 import type { Clusters } from '../../../gateway/dataplane/upstream/clusters.ts'
-import type { UpstreamHandle } from '../../../gateway/dataplane/upstream/upstream-handle.ts'
-import { createVia } from '../../../gateway/dataplane/via.ts'
-import { createTestPorts } from '../../support/ports.ts'
 import { createRoute, createView } from '../../support/view.ts'
-import { createQuietLongLived, createSnapshot } from './snapshot.ts'
-
-/** What was released, in order. */
-function createParts(over: Partial<RuntimeParts> = {}): { parts: RuntimeParts; released: string[] } {
-  const released: string[] = []
-  const instances: InstanceStore = {
-    slotCount: () => 0,
-    acquire: async () => ({ instances: [], release: () => void released.push('instances') }),
-  }
-  const clusters: Clusters = {
-    acquire: () => ({
-      get: (name) => {
-        if (name === 'missing') throw new Error('no upstream is named missing')
-        return { name, of: () => ({ name }) as UpstreamHandle } as unknown as UpstreamHandle
-      },
-      activate() {},
-      release: () => void released.push('clusters'),
-    }),
-    applyHealth() {},
-    applyEndpoints() {},
-    publishMetrics() {},
-  }
-  const parts = {
-    instances,
-    clusters,
-    peers: createPeers([]),
-    via: createVia('aegis-0123456789ab'),
-    log: createTestPorts().log,
-    random: () => 0,
-    draining: () => false,
-    shed: () => undefined,
-    countMirrored: () => {},
-    longLived: createQuietLongLived(),
-    ...over,
-  }
-  return { parts, released }
-}
+import { createRuntimeParts, createSnapshot } from './snapshot.ts'
 
 describe('runtime', () => {
   test('lets go of what it holds once it is retired and its last exchange is over', async () => {
-    const { parts, released } = createParts()
+    const { parts, released } = createRuntimeParts()
     const runtime = await compileRuntime(createSnapshot(), parts)
     runtime.begin()
     runtime.begin()
@@ -60,7 +19,7 @@ describe('runtime', () => {
   })
 
   test('lets go at once when nothing is under way, and only once', async () => {
-    const { parts, released } = createParts()
+    const { parts, released } = createRuntimeParts()
     const runtime = await compileRuntime(createSnapshot(), parts)
     runtime.retire()
     runtime.retire()
@@ -68,7 +27,7 @@ describe('runtime', () => {
   })
 
   test('keeps what it holds while it is live, however often it is idle', async () => {
-    const { parts, released } = createParts()
+    const { parts, released } = createRuntimeParts()
     const runtime = await compileRuntime(createSnapshot(), parts)
     for (let i = 0; i < 3; i++) {
       runtime.begin()
@@ -78,7 +37,7 @@ describe('runtime', () => {
   })
 
   test('holds nothing when a part of it does not fit', async () => {
-    const { parts, released } = createParts()
+    const { parts, released } = createRuntimeParts()
     const snapshot = createSnapshot({ routes: [createRoute({ upstream: [{ name: 'missing', weight: 1 }] })] })
     await assert.rejects(compileRuntime(snapshot, parts), /missing/)
     assert.deepEqual(released.toSorted(), ['clusters', 'instances'])
@@ -90,14 +49,14 @@ describe('runtime', () => {
         throw new Error('no pools')
       },
     } as unknown as Clusters
-    const { parts, released } = createParts({ clusters })
+    const { parts, released } = createRuntimeParts({ clusters })
     await assert.rejects(compileRuntime(createSnapshot(), parts), /no pools/)
     assert.deepEqual(released, ['instances'])
   })
 
   test('splits traffic by weight', async () => {
     let at = 0
-    const { parts } = createParts({ random: () => (at++ % 100) / 100 })
+    const { parts } = createRuntimeParts({ random: () => (at++ % 100) / 100 })
     const upstream = [
       { name: 'v1', weight: 90 },
       { name: 'v2', weight: 10 },

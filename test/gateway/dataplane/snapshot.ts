@@ -5,11 +5,15 @@ import type { Instance } from '../../../gateway/dataplane/chain.ts'
 import type { Downstream, RequestHead } from '../../../gateway/dataplane/downstream.ts'
 import { Exchange } from '../../../gateway/dataplane/exchange.ts'
 import { addField, type Fields } from '../../../gateway/dataplane/http1/fields.ts'
+import type { InstanceStore } from '../../../gateway/dataplane/instances.ts'
 import { LongLived } from '../../../gateway/dataplane/long-lived.ts'
 import { createPeers } from '../../../gateway/dataplane/peers.ts'
-import type { Runtime } from '../../../gateway/dataplane/runtime.ts'
+import type { Runtime, RuntimeParts } from '../../../gateway/dataplane/runtime.ts'
+import type { Clusters } from '../../../gateway/dataplane/upstream/clusters.ts'
+import type { UpstreamHandle } from '../../../gateway/dataplane/upstream/upstream-handle.ts'
 import { createVia } from '../../../gateway/dataplane/via.ts'
 import { createTestClock } from '../../support/clock.ts'
+import { createTestPorts } from '../../support/ports.ts'
 
 export function createSnapshot(over: Partial<Snapshot> = {}): Snapshot {
   return {
@@ -79,6 +83,45 @@ export function createFakeRuntime(logged: string[] = [], over: Partial<Runtime> 
 export function createQuietLongLived(): LongLived {
   const quiet = () => ({ inc() {}, set() {} })
   return new LongLived({ clock: createTestClock(), random: () => 0, ended: quiet, open: quiet })
+}
+
+/** What was released, in order. */
+export function createRuntimeParts(over: Partial<RuntimeParts> = {}): {
+  parts: RuntimeParts
+  released: string[]
+} {
+  const released: string[] = []
+  const instances: InstanceStore = {
+    slotCount: () => 0,
+    acquire: async () => ({ instances: [], release: () => void released.push('instances') }),
+  }
+  const clusters: Clusters = {
+    acquire: () => ({
+      get: (name) => {
+        if (name === 'missing') throw new Error('no upstream is named missing')
+        return { name, of: () => ({ name }) as UpstreamHandle } as unknown as UpstreamHandle
+      },
+      activate() {},
+      release: () => void released.push('clusters'),
+    }),
+    applyHealth() {},
+    applyEndpoints() {},
+    publishMetrics() {},
+  }
+  const parts = {
+    instances,
+    clusters,
+    peers: createPeers([]),
+    via: createVia('aegis-0123456789ab'),
+    log: createTestPorts().log,
+    random: () => 0,
+    draining: () => false,
+    shed: () => undefined,
+    countMirrored: () => {},
+    longLived: createQuietLongLived(),
+    ...over,
+  }
+  return { parts, released }
 }
 
 export interface FakeRequest {

@@ -183,6 +183,13 @@ export const longLivedMutants: readonly Mutant[] = [
   },
   {
     ...watch,
+    tests: ['test/gateway/dataplane/long-lived-memory.test.ts'],
+    rule: 'a WebSocket lets go of the config that it began with',
+    find: 'ex.runtime = successors.get(old) ?? inPlaceOf(old, live)',
+    replace: 'successors.set(old, inPlaceOf(old, live))',
+  },
+  {
+    ...watch,
     rule: 'idleMs ends what is idle',
     find: 'else if (idleMs > 0 && ',
     replace: 'else if (idleMs < 0 && ',
