@@ -4,7 +4,7 @@
 export function parseMetrics(text: string): Map<string, number> {
   const series = new Map<string, number>()
   for (const line of text.split('\n')) {
-    const match = /^([a-z_]+(?:\{.*\})?) (\S+)$/.exec(line)
+    const match = /^([a-z0-9_]+(?:\{.*\})?) (\S+)$/.exec(line)
     if (match !== null) series.set(match[1] as string, match[2] === '+Inf' ? Infinity : Number(match[2]))
   }
   return series

@@ -116,7 +116,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       'a body is not longer than it said',
       'if (length >= 0 && this.body.received + bytes.length > length)',
       'if (length < -1)',
-      admission,
+      stream,
     ],
     [
       'a body is not shorter than it said',

@@ -302,6 +302,19 @@ describe('a request', () => {
     assert.deepEqual(got, ['a', 'bc', 'end'])
   })
 
+  test('that is longer than it said is refused as soon as that is seen, and nobody gets what is too much', async (t) => {
+    const got: string[] = []
+    const scene = await createScene(t, {}, (stream) =>
+      stream.read({ ...ignored, onData: (bytes) => void got.push(bytes.toString()) }),
+    )
+    const client = await scene.connect()
+    client.send(toHeaders(1, request({ ':method': 'POST' }, [['content-length', '3']]), endHeaders))
+    await waitUntil(() => scene.streams.length === 1)
+    client.send(data(1, 'abc'), data(1, 'd'))
+    await waitUntil(() => client.answer(1).reset >= 0)
+    assert.deepEqual([client.answer(1).status, client.answer(1).reset, ...got], [400, 1, 'abc'])
+  })
+
   test('hands over its trailers as they came', async (t) => {
     const ends: unknown[] = []
     const scene = await createScene(t, {}, (stream) =>
