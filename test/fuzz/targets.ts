@@ -5,6 +5,7 @@ import { configTargets } from './targets/config.ts'
 import { forwardedTargets } from './targets/forwarded.ts'
 import { handshakeTargets } from './targets/handshakes.ts'
 import { parserTargets } from './targets/http1-parsers.ts'
+import { http2Targets } from './targets/http2-frames.ts'
 import { keySetTargets } from './targets/key-sets.ts'
 import { pathTargets } from './targets/paths.ts'
 import { ruleFileTargets } from './targets/rule-files.ts'
@@ -15,6 +16,7 @@ import { tokenTargets } from './targets/tokens.ts'
 export const targets: readonly Target[] = [
   ...parserTargets,
   ...servedTargets,
+  ...http2Targets,
   ...pathTargets,
   ...forwardedTargets,
   ...handshakeTargets,

@@ -109,7 +109,10 @@ describe('what ends a connection', () => {
   const beginnings: [string, string | Buffer][] = [
     ['a preface that is none', preface.replace('SM', 'XX') + settings.toString('latin1')],
     ['another request than the preface', 'GET / HTTP/1.1\r\nHost: acme.example.com\r\n\r\n'],
-    ['a first frame that is not SETTINGS', Buffer.concat([Buffer.from(preface), get(1)])],
+    [
+      'a first frame that is not SETTINGS',
+      Buffer.concat([Buffer.from(preface), toFrame(types.ping, 0, 0, '12345678'), get(1)]),
+    ],
     [
       'a first frame that acknowledges SETTINGS',
       Buffer.concat([Buffer.from(preface), toFrame(types.settings, ack, 0)]),
@@ -121,6 +124,7 @@ describe('what ends a connection', () => {
       const client = await scene.connect({ first })
       await waitUntil(() => client.closed())
       assert.equal(client.goneAway(), codes.protocol)
+      assert.ok(client.frames.every(({ type }) => type !== types.ping))
       assert.equal(scene.streams.length, 0)
     })
   }
