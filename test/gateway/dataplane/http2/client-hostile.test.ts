@@ -14,6 +14,7 @@ import {
   headers,
   RawUpstream,
   reset,
+  type SeenFrame,
   status,
   types,
   whole,
@@ -229,6 +230,33 @@ describe('the HTTP/2 client before an upstream that', () => {
     assert.equal(heard.error?.message, 'too many')
     assert.equal(interims, 33)
   })
+
+  for (const [name, type] of [
+    ['SETTINGS', types.settings],
+    ['PING', types.ping],
+  ] as const) {
+    it(`sends ${name} without end, though it waits for the answers, is given up`, async () => {
+      const payload = type === types.ping ? '12345678' : ''
+      await open(
+        (to) => {
+          const isAnswer = (seen: SeenFrame): boolean => seen.type === type && (seen.flags & 1) === 1
+          const before = to.frames.filter(isAnswer).length
+          // nghttp2 minds only what it could not answer yet.
+          for (let sent = 0; sent < 200; sent++) to.send(frame(type, 0, 0, payload))
+          let rounds = 1
+          to.onFrame = () => {
+            if (to.frames.filter(isAnswer).length < before + 200 * rounds) return
+            rounds += 1
+            for (let sent = 0; sent < 200; sent++) to.send(frame(type, 0, 0, payload))
+          }
+        },
+        { headersMs: 60_000 },
+      )
+      const heard = ask(client, '/')
+      await over(heard)
+      assert.match(heard.error?.message ?? '', /floods the connection/)
+    })
+  }
 
   it('sends empty frames without end does not live on them', async () => {
     await open(

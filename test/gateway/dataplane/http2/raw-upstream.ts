@@ -78,6 +78,7 @@ export type Serve = (connection: RawConnection, id: number, nth: number) => void
 export class RawConnection {
   readonly socket: Socket
   readonly frames: SeenFrame[] = []
+  onFrame: () => void = () => {}
   #bytes: Buffer = Buffer.alloc(0)
   #greeted = false
 
@@ -89,6 +90,7 @@ export class RawConnection {
       for (let seen = this.#next(); seen !== null; seen = this.#next()) {
         this.frames.push(seen)
         onFrame(this, seen)
+        this.onFrame()
       }
     })
   }
