@@ -89,6 +89,7 @@ describe('upstreams with TLS', () => {
     }
     for (const [id, upstream] of Object.entries(upstreams))
       upstreams[`${id}-http2`] = { ...upstream, transport: 'http2' }
+    upstreams.undici = to(byAddress, { caFile }, { transport: 'undici' })
     const http1Only = await serve(shop.issue(one, { names }), undefined, false)
     upstreams['http1-only-http2'] = to(http1Only, { caFile }, { transport: 'http2' })
     const routes = Object.keys(upstreams).map((id) => {
@@ -155,6 +156,10 @@ describe('upstreams with TLS', () => {
         assert.match(String(line.failure), said)
       })
     }
+
+  test('undici speaks HTTP/1.1 to a server that would like HTTP/2 better', async () => {
+    assert.match(await ask('undici'), /HTTP\/1\.1 name=/)
+  })
 
   test('an upstream that is to speak HTTP/2 and does not: 502', async () => {
     assert.equal(statusOf(await ask('http1-only-http2')), 502)
