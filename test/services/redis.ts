@@ -56,7 +56,9 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     'no',
   ]
   const child = spawn(program, [...args, ...(options.settings ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] })
-  process.once('exit', () => child.kill('SIGKILL'))
+  const reap = (): void => void child.kill('SIGKILL')
+  process.once('exit', reap)
+  child.once('exit', () => process.off('exit', reap))
   async function kill(): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
     const exited = once(child, 'exit')
