@@ -5,6 +5,7 @@ import { configTargets } from './targets/config.ts'
 import { forwardedTargets } from './targets/forwarded.ts'
 import { handshakeTargets } from './targets/handshakes.ts'
 import { parserTargets } from './targets/http1-parsers.ts'
+import { http2ConnectionTargets } from './targets/http2-connections.ts'
 import { http2Targets } from './targets/http2-frames.ts'
 import { keySetTargets } from './targets/key-sets.ts'
 import { pathTargets } from './targets/paths.ts'
@@ -17,6 +18,7 @@ export const targets: readonly Target[] = [
   ...parserTargets,
   ...servedTargets,
   ...http2Targets,
+  ...http2ConnectionTargets,
   ...pathTargets,
   ...forwardedTargets,
   ...handshakeTargets,

@@ -135,11 +135,12 @@ const responsesByLlhttp: Target = {
   create: createResponseBytes,
   check(input, random) {
     const method = random.pick(['GET', 'HEAD'])
-    const { complete, refused, interim, status, headers, body } = parse(
-      [Buffer.from(input, 'latin1')],
-      method,
-    )
+    const parsed = parse([Buffer.from(input, 'latin1')], method)
+    const { complete, refused, interim, status, headers, body, reusable } = parsed
     if (!complete || refused !== null || /^proxy-connection/im.test(input)) return
+    // An interim answer that speaks of a body has none (RFC 9112 section 6.3); llhttp waits for one. We never use such a
+    // connection again.
+    if (interim.length > 0 && !reusable) return
     const { messages } = readByLlhttp(input, method)
     const expected = { method: '', target: '', status, headers, body: body.toString('latin1'), complete }
     assert.deepEqual(messages[interim.length], expected)
