@@ -9,7 +9,7 @@ const overTheWire = ['test/integration/websocket-handshake.test.ts']
 const call = { file: 'gateway/dataplane/upstream/upstream-call.ts', tests: overTheWire }
 const tunnel = {
   file: 'gateway/dataplane/upstream/tunnel.ts',
-  tests: ['test/integration/websocket-bytes.test.ts'],
+  tests: ['test/gateway/dataplane/upstream/tunnel.test.ts'],
 }
 const watch = {
   file: 'gateway/dataplane/long-lived.ts',
@@ -142,7 +142,6 @@ export const tunnelMutants: readonly Mutant[] = [
   },
   {
     ...tunnel,
-    tests: ['test/integration/long-lived.test.ts'],
     rule: 'a Close frame never stands within another frame',
     find: 'if (this.#frames.between) this.#end()',
     replace: 'this.#end()',
