@@ -12,6 +12,7 @@ import type { Done, Order } from './clients.ts'
 /** More would not fit the open files that a process is usually allowed. */
 const perProcess = 5_000
 const ticksPerSecond = 100
+const workers = 2
 
 export interface Round {
   /** Connections that were open together. */
@@ -19,12 +20,12 @@ export interface Round {
   /** Of `asked` requests beside them and on them. */
   readonly served: number
   readonly asked: number
-  readonly rssBytesPerConnection: number
+  /** Memory of the gateway before, with them, and once they had left. */
+  readonly rssBytes: readonly [before: number, open: number, after: number]
   /** Seconds of processor time per second while nothing happened. */
   readonly idleLoad: number
   /** Open in the gateway once all clients had left. */
   readonly left: number
-  readonly rssBytesAfter: number
 }
 
 export interface IdleOptions {
@@ -42,7 +43,7 @@ export async function holdIdle({ connections, rounds, idleSeconds }: IdleOptions
       routes: [{ id: 'all', paths: ['/*'], upstream: 'api', auth: 'none' }],
     },
   })
-  const gateway = await startGateway({ configDir: config.dir })
+  const gateway = await startGateway({ configDir: config.dir, env: { AEGIS_WORKERS: String(workers) } })
   const file = fileURLToPath(new URL('clients.ts', import.meta.url))
   const children = Array.from({ length: Math.ceil(connections / perProcess) }, () =>
     fork(file, [String(gateway.port)]),
@@ -68,8 +69,11 @@ async function holdOnce(
   idleSeconds: number,
 ): Promise<Round> {
   const admin = createAdmin(gateway)
-  const countOpen = async (): Promise<number> =>
-    (await workersOf(admin)).reduce((sum, worker) => sum + worker.connections, 0)
+  const countOpen = async (): Promise<number> => {
+    const open = (await workersOf(admin)).map((worker) => worker.connections)
+    // One that is too busy to answer is left out of the status.
+    return open.length === workers ? open.reduce((sum, count) => sum + count, 0) : Number.POSITIVE_INFINITY
+  }
   await waitUntil(async () => (await countOpen()) === 0)
   const before = await readRssBytes(gateway)
   const opened = await order(children, { what: 'open', count: Math.ceil(connections / children.length) })
@@ -88,10 +92,9 @@ async function holdOnce(
     open,
     served: opened.answered + again.answered + fresh,
     asked: connections + 200 * children.length + beside.length,
-    rssBytesPerConnection: (during - before) / connections,
     idleLoad,
     left: (await countOpen()) - beside.length,
-    rssBytesAfter: await readRssBytes(gateway),
+    rssBytes: [before, during, await readRssBytes(gateway)],
   }
 }
 

@@ -24,15 +24,14 @@ const rounds = await holdIdle({
   rounds: Number(values.rounds),
   idleSeconds: Number(values.seconds),
 })
-console.log('  open  served of    KB/connection  idle load  left open  RSS after')
-for (const { open, served, asked, rssBytesPerConnection, idleLoad, left, rssBytesAfter } of rounds) {
+console.log('  open        served of  idle load  left open  RSS before, open, after (MB)')
+for (const { open, served, asked, idleLoad, left, rssBytes } of rounds) {
   const cells = [
     String(open).padStart(6),
-    `${served} of ${asked}`.padStart(14),
-    (rssBytesPerConnection / 1024).toFixed(1).padStart(10),
-    `${(idleLoad * 100).toFixed(1)} %`.padStart(11),
+    `${served} of ${asked}`.padStart(15),
+    `${(idleLoad * 100).toFixed(1)} %`.padStart(9),
     String(left).padStart(9),
-    `${(rssBytesAfter / 1024 / 1024).toFixed(0)} MB`.padStart(11),
+    rssBytes.map((bytes) => (bytes / 1024 / 1024).toFixed(0)).join('  '),
   ]
   console.log(cells.join('  '))
 }

@@ -108,7 +108,7 @@ const rowsOf = (rows: [string, Does][], status: number): Act[] =>
 
 export const acts: readonly Act[] = [...rowsOf(refused, 502), ...rowsOf(late, 504), ...rowsOf(broken, 200)]
 
-/** What node's parser, as undici uses it, lets pass: https and `"transport": "undici"` are excluded there. */
+/** What node's parser, as undici uses it, lets pass: excluded with `"transport": "undici"`. */
 export const passedByUndici: ReadonlyMap<string, string> = new Map([
   ['says a coding that nobody knows', 'any coding is fine for it whose last one is chunked'],
   [

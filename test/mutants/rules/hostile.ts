@@ -18,7 +18,7 @@ const server = {
   tests: ['test/gateway/dataplane/http1/server-connection.test.ts'],
 }
 const call = { file: `${dataplane}/upstream/upstream-call.ts`, tests: ['test/integration/aborts.test.ts'] }
-const hostile = { ...call, tests: ['test/integration/hostile-upstream.test.ts'] }
+const passing = { ...call, tests: ['test/integration/chain.test.ts'] }
 const places = {
   file: 'gateway/shared-state/connection-places.ts',
   tests: ['test/gateway/shared-state/connection-places.test.ts'],
@@ -108,13 +108,13 @@ const upstreamMutants: readonly Mutant[] = [
     replace: 'if (this.state === State.idle) return',
   },
   {
-    ...hostile,
+    ...passing,
     rule: 'interim answers have an end',
     find: 'if (this.#interim > mostInterim) return',
     replace: 'if (this.#interim > Infinity) return',
   },
   {
-    ...hostile,
+    ...passing,
     rule: 'an answer that breaks off breaks the one to the client',
     find: 'if (this.#passing) return breakOff(ex)',
     replace: 'if (this.#passing) return ex.down.end(null)',
