@@ -15,11 +15,14 @@ export interface Done {
 
 const port = Number(process.argv[2])
 const atATime = 100
+/** Another one each time: ports of connections that were closed are not free at once. */
+let localAddress = ''
+let orders = 0
 const sockets = new Set<Socket>()
 
 function open(): Promise<Socket | null> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect({ port, host: '127.0.0.1', localAddress })
     socket.once('connect', () => {
       sockets.add(socket)
       resolve(socket)
@@ -39,6 +42,7 @@ function ask(socket: Socket): Promise<boolean> {
 }
 
 async function obey({ what, count }: Order): Promise<Done> {
+  localAddress = `127.${1 + (process.pid % 250)}.${(process.pid >> 8) & 255}.${++orders}`
   if (what === 'close') for (const socket of sockets) socket.destroy()
   const known = [...sockets]
   let next = 0
