@@ -48,8 +48,7 @@ export class Http1Client implements Transport, ConnectionPool {
       return true
     }
     this.#waiting.push(call)
-    if (this.#fresh.length > 0) this.#awaitTurn()
-    return this.#open(this.#waiting.length - this.#connecting.size)
+    return this.#serveWaiting()
   }
 
   close(): Promise<void> {
@@ -87,11 +86,11 @@ export class Http1Client implements Transport, ConnectionPool {
     return true
   }
 
-  /** A connection for each request that waits. */
-  #serveWaiting(): void {
+  /** A connection for each request that waits; false: there may be no more. */
+  #serveWaiting(): boolean {
     const ready = this.#free.length + this.#fresh.length
     if (this.#waiting.length > 0 && ready > 0) this.#awaitTurn()
-    this.#open(this.#waiting.length - ready - this.#connecting.size)
+    return this.#open(this.#waiting.length - ready - this.#connecting.size)
   }
 
   /** Up to the most allowed; false when that is reached. */
