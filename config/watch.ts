@@ -19,6 +19,13 @@ export interface WatchOptions {
 export interface ConfigWatch {
   /** Replaces `extraPaths`; a new one counts as unchanged. */
   follow(extraPaths: readonly string[]): void
+  /** The files are about to be read. */
+  reading(): void
+  /**
+   * What was read was refused. Any write since then is a change, also one that puts back the last content that was
+   * reported: somebody mended a file before it was looked at again.
+   */
+  refused(): void
   close(): void
 }
 
@@ -38,6 +45,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   const { dir, onChange, pollMs = 250 } = options
   const own = Object.values(fileNames).map((name) => join(dir, name))
   const files = new Map<string, Watched>()
+  const whenRead = new Map<string, Signature>()
   const hints = createHints(dir, () => look(settleMs / 2))
   let timer: NodeJS.Timeout | null = null
   let dueMs = 0
@@ -82,6 +90,15 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       const wanted = new Set([...own, ...extraPaths])
       for (const path of files.keys()) if (!wanted.has(path)) files.delete(path)
       start([...wanted])
+    },
+    reading() {
+      for (const path of files.keys()) whenRead.set(path, signatureSync(path, toSignature))
+    },
+    refused() {
+      for (const [path, signature] of whenRead) {
+        if (files.has(path)) files.set(path, { signature, content: 'refused' })
+      }
+      whenRead.clear()
     },
     close() {
       closed = true

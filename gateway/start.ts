@@ -87,7 +87,11 @@ export async function startGateway(environment: Environment): Promise<RunningGat
       certificates.refresh()
       gauges.version(snapshot.version)
     },
-    onRefused: (looked) => watch.follow([...followed, ...looked]),
+    onReading: () => watch.reading(),
+    onRefused(looked) {
+      watch.follow([...followed, ...looked])
+      watch.refused()
+    },
     onAttempt: (ok) => gauges.reload(ok),
     log: () => log,
   })

@@ -33,6 +33,8 @@ export interface LiveConfigParts {
   readonly onLive: (snapshot: Snapshot, files: ConfigFiles, looked: readonly string[]) => void
   /** A config was refused: a change of these files may make it good. */
   readonly onRefused: (looked: readonly string[]) => void
+  /** The files are about to be read again. */
+  readonly onReading: () => void
   /** After every attempt to read or change the config. */
   readonly onAttempt: (ok: boolean) => void
   /** Asked only once a config was loaded, for it says where the log goes. */
@@ -207,6 +209,7 @@ class Live implements LiveConfig {
 
   reload(by: string): Promise<EditOutcome> {
     return this.exclusively(async () => {
+      this.#parts.onReading()
       const { files, problems } = await this.#parts.store.read()
       const built = await this.#build(files, problems)
       if (!built.ok) {

@@ -155,6 +155,29 @@ test('says nothing when content stays the same, and takes several writes for one
   assert.equal(watching.calls.length, 1)
 })
 
+test('after a refusal any write since the reading counts, also one that puts back what was there before', async (t) => {
+  const folder = await makeFolder(t)
+  await writeFiles(folder)
+  const [routes, plugins] = ['routes.json', 'plugins.json'].map((name) => join(folder, name)) as [
+    string,
+    string,
+  ]
+  await writeFile(routes, text(0))
+  const watching = startWatch(t, folder)
+  watching.watch.reading()
+  // Stands for a file that was broken when it was read, and mended before anybody looked.
+  await writeFile(routes, text(0))
+  const seen = await watching.next(() => writeFile(plugins, '{}'))
+  assert.deepEqual(seen.changed, [plugins], 'by itself it is no change')
+  const again = await watching.next(async () => watching.watch.refused())
+  assert.ok(again.changed.includes(routes), again.changed.join())
+  // What is still as it was read is not read again and again.
+  watching.watch.reading()
+  watching.watch.refused()
+  const other = await watching.next(() => writeFile(plugins, '{ }'))
+  assert.deepEqual(other.changed, [plugins])
+})
+
 test('watches further files, wherever they are, and stops when told to', async (t) => {
   const folder = await makeFolder(t)
   const secrets = await makeFolder(t)
