@@ -226,6 +226,7 @@ class Live implements LiveConfig {
       const candidate = toCandidate(files, built)
       const outcome = await this.#apply(candidate, { by, action: 'reload' }, async () => {})
       if (!outcome.ok) {
+        this.#parts.onRefused(candidate.looked)
         this.#parts
           .log()
           .error(

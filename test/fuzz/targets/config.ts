@@ -118,6 +118,7 @@ function createConfigWrites(): Target {
         workers: () => [],
         onLive() {},
         onRefused() {},
+        onReading() {},
         onAttempt() {},
         log: () => createTestPorts().log,
       })

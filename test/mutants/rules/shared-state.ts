@@ -203,6 +203,13 @@ const found: readonly Mutant[] = [
     replace: 'pauseMs * (1 + 0 * random())',
   },
   {
+    file: 'config/watch.ts',
+    tests: ['test/config/watch.test.ts'],
+    rule: 'a file that was mended before a refusal was known is read again',
+    find: "if (files.has(path)) files.set(path, { signature, content: 'refused' })",
+    replace: 'if (files.has(path)) void signature',
+  },
+  {
     ...lastGood,
     rule: 'endpoints of another service are not taken for those of this one',
     find: 'return one?.source === source ? one.targets : null',
