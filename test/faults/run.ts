@@ -10,7 +10,7 @@ for (const row of rows) {
   process.stderr.write(`${row.name} ... `)
   const result = await run(row)
   found.push(result)
-  process.stderr.write(survived(result) ? 'survived\n' : `FAILED: ${result.problems[0] ?? 'no recovery'}\n`)
+  process.stderr.write(survived(result) ? 'survived\n' : `FAILED ${result.problems[0] ?? ''}\n`)
 }
 console.log(toTable(found))
 if (found.length === 0 || !found.every(survived)) process.exitCode = 1
