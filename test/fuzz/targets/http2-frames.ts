@@ -53,14 +53,16 @@ const values = [
 ]
 const paths = ['/', '/open/x?y', '*', '', 'x', '/a b', '/a#b', '/\xe4', 'http://a/', '//a/../b']
 
+/** Mostly with nothing wrong but what a field may have wrong by itself. */
 function createFields(random: Random): Field[] {
-  const fields = request({
-    ':path': random.pick(paths),
-    ':method': random.pick(['GET', 'POST', 'CONNECT', 'x']),
-  })
-  for (let i = random.int(5); i > 0; i--)
-    fields.splice(random.int(fields.length + 1), 0, [random.pick(names), random.pick(values)])
-  return random.chance(0.1) ? fields.slice(random.int(fields.length)) : fields
+  const path = random.chance(0.7) ? '/open/x' : random.pick(paths)
+  const method = random.chance(0.7) ? 'POST' : random.pick(['GET', 'OPTIONS', 'CONNECT', 'x'])
+  const fields = request({ ':path': path, ':method': method })
+  for (let i = random.int(4); i > 0; i--) {
+    const at = random.chance(0.8) ? fields.length : random.int(fields.length + 1)
+    fields.splice(at, 0, [random.chance(0.4) ? 'x' : random.pick(names), random.pick(values)])
+  }
+  return random.chance(0.05) ? fields.slice(random.int(fields.length)) : fields
 }
 
 /** Indexed fields, additions to the table and changes of its size, Huffman's code: as bytes come. */
@@ -81,7 +83,7 @@ function createBlock(random: Random): Buffer {
 }
 
 function createFrame(random: Random): Buffer {
-  const id = random.pick([0, 1, 1, 3, 5, 2, 7])
+  const id = random.pick([1, 1, 1, 3, 3, 5, 7, 9, random.int(4)])
   const flags = random.pick([0, 1, 4, 5, 5, 8, 13, 0x25, 0x2d])
   const kind = random.int(10)
   if (kind < 4) return toHeaders(id, createFields(random), random.pick([5, 5, 4, 1, 0]))
