@@ -146,7 +146,9 @@ export class HeadReader {
   /** Section 8.2.3: split for the sake of compression; who reads HTTP/1.1 expects one. */
   #joinCookie(value: string): void {
     const at = 2 * this.#cookie + 1
-    this.fields.raw[at] = `${this.fields.raw[at]}; ${value}`
+    const before = this.fields.raw[at] as string
+    // An empty one must not leave white space at the end, which no value has.
+    if (value !== '') this.fields.raw[at] = before === '' ? value : `${before}; ${value}`
   }
 }
 

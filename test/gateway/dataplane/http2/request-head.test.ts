@@ -63,6 +63,19 @@ describe('a header block', () => {
     assert.deepEqual(head.fields.raw, raw)
   })
 
+  test('with empty cookie crumbs has a cookie without white space at its ends', () => {
+    const cookies: [string[], string][] = [
+      [['a=b', ''], 'a=b'],
+      [['', 'a=b'], 'a=b'],
+      [['a=b', '', 'c=d', ''], 'a=b; c=d'],
+      [['', ''], ''],
+    ]
+    for (const [crumbs, whole] of cookies) {
+      const { fields, fault } = read(plus(...crumbs.map((crumb): Field => ['cookie', crumb])))
+      assert.deepEqual([fields.raw.slice(0, 2), fault], [['cookie', whole], null])
+    }
+  })
+
   test('of too many bytes or fields is refused with 431, and what is beyond is not kept', () => {
     const large = read(plus(['a', 'b'.repeat(900)], ['c', 'd'.repeat(900)]), true, 1_000)
     assert.equal(large.fault?.status, 431)
