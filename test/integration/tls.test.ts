@@ -30,7 +30,7 @@ describe('TLS listeners', () => {
   before(async () => {
     upstream = await createUpstream()
     const certificates = [pair(['*.example.com'], 'wild'), pair(['api.globex.test'], 'exact')]
-    const tls = { certificates, handshakeMs }
+    const tls = { certificates, handshakeMs, http2: false }
     const mtls = { ...tls, clientCa: 'tls/one.ca.crt', forwardClientCert: true }
     const listen = (name: string, settings: object) => ({ name, host: '127.0.0.1', port: 0, tls: settings })
     const config = await createConfigDir(
