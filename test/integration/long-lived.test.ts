@@ -1,6 +1,7 @@
 // What ends a WebSocket or an event stream that is open: the end of what allowed it, and nothing that concerns others.
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
+import { connect as connectHttp2, constants } from 'node:http2'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
@@ -39,6 +40,12 @@ describe('what is open for long', () => {
     })
     const config = await createConfigDir(
       createSaas(service.url, {
+        gateway: {
+          listeners: [
+            { name: 'public', host: '127.0.0.1', port: 0 },
+            { name: 'h2', host: '127.0.0.1', port: 0, http2: true },
+          ],
+        },
         routes: {
           tenants: [{ id: 'acme', plan: 'pro' }, { id: 'globex' }],
           upstreams: {
@@ -344,6 +351,32 @@ describe('what is open for long', () => {
     await waitUntil(() => whole.client.received.toString().endsWith('0\r\n\r\n'))
     assert.match(whole.client.received.toString(), /first part.* and the rest/s)
     whole.client.socket.destroy()
+  })
+
+  test('an event stream over HTTP/2 is reset when its token expires; the connection and its other streams stay', async () => {
+    const ready = gateway.logs().find(({ msg }) => msg === 'ready') as { listeners: { port: number }[] }
+    const session = connectHttp2(`http://127.0.0.1:${ready.listeners[1]?.port}`)
+    const ask = async (claims: object) => {
+      const token = await createTestToken({ ...claims })
+      const stream = session.request({
+        ...{ ':authority': 'acme.example.com', ':path': '/api/stream/h2', authorization: `Bearer ${token}` },
+      })
+      stream.on('error', () => {})
+      let received = ''
+      stream.on('data', (chunk) => {
+        received += chunk
+      })
+      await waitUntil(() => received.includes('data: one'))
+      return stream
+    }
+    const one = await ask({ exp: inSeconds(2) })
+    const other = await ask({})
+    await waitUntil(() => one.closed)
+    assert.notEqual(one.rstCode, constants.NGHTTP2_NO_ERROR)
+    assert.equal((await waitUntil(() => lineOf('/api/stream/h2'))).code, 'AEGIS_TOKEN_EXPIRED')
+    assert.equal(other.closed, false)
+    assert.equal(session.closed, false)
+    session.destroy()
   })
 
   test('an event stream ends when its tenant is suspended; that of another stays', async () => {
