@@ -12,14 +12,10 @@ import { toTable } from './table.ts'
 
 /** One of each part; what needs root, or minutes, is left to the whole table. */
 const names = [
-  'Redis killed',
   'Redis stopped (SIGSTOP)',
   'Consul killed',
-  'Consul empty',
-  'upstream: one target hangs',
   'upstream: one target ends the body early',
   'authorize: answers garbage',
-  'JWKS: refuses',
   'config: half-written',
   'worker: killed',
   'disk full: no file may grow',

@@ -5,7 +5,7 @@ import { holdIdle } from './idle.ts'
 const megabyte = 1024 * 1024
 
 test('two thousand idle connections cost little, keep nobody from being served, and leave nothing behind', async (t) => {
-  const rounds = await holdIdle({ connections: 2_000, rounds: 3, idleSeconds: 1 })
+  const rounds = await holdIdle({ connections: 2_000, rounds: 4, idleSeconds: 1 })
   for (const { open, served, asked, left, rssBytes } of rounds) {
     assert.ok(open >= 2_000, `${open} open`)
     assert.equal(served, asked)
@@ -15,6 +15,8 @@ test('two thousand idle connections cost little, keep nobody from being served, 
     const shown = [before, during, after].map((bytes) => Math.round(bytes / megabyte))
     t.diagnostic(`${shown.join(', ')} MB before them, with them, behind them`)
   }
-  const [first, , last] = rounds.map(({ rssBytes }) => rssBytes[2]) as [number, number, number]
-  assert.ok(last < first + 20 * megabyte, `${first} bytes behind the first round, ${last} behind the last`)
+  // A heap comes to its size in any of them; what leaks is more behind each.
+  const behind = rounds.map(({ rssBytes }) => rssBytes[2])
+  const last = behind.pop() as number
+  assert.ok(last < Math.max(...behind) + 20 * megabyte, `${behind} bytes behind the others, ${last} behind the last`)
 })

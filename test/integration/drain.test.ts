@@ -62,7 +62,7 @@ describe('a drain', () => {
     const stopped = gateway.stop()
     await waitUntil(() => idleEnded)
     probe.write('\r\n')
-    await waitUntil(() => /^HTTP\/1\.1 503 [\s\S]+\{"status":"draining"\}$/.test(health))
+    await waitUntil(() => /slowHTTP\/1\.1 503 [\s\S]+\{"status":"draining"\}$/.test(health))
     const received = await slow
     assert.match(received, /slow$/)
     assert.match(received, /connection: close/i)

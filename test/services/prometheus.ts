@@ -57,6 +57,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
       query: (expression) => query(url, expression),
       queryUntil: (expression, pleases) => queryUntil(url, expression, pleases),
     }
+    await untilReady(url)
     await prometheus.queryUntil('up{job="aegis"}', (samples) => samples[0]?.value === 1)
     return prometheus
   } catch (error) {
@@ -95,6 +96,17 @@ async function readAddress(child: ChildProcess): Promise<string> {
     lines.push(line)
   }
   throw new Error(`Prometheus ended before it listened:\n${lines.join('\n')}`)
+}
+
+/** It listens before it answers queries, with 503 until then. */
+async function untilReady(url: string): Promise<void> {
+  const deadline = performance.now() + deadlineMs
+  for (;;) {
+    const { ok, status } = await fetch(`${url}/-/ready`)
+    if (ok) return
+    if (performance.now() > deadline) throw new Error(`Prometheus is still not ready: ${status}`)
+    await wait(50)
+  }
 }
 
 async function query(url: string, expression: string): Promise<readonly Sample[]> {

@@ -40,6 +40,8 @@ export async function startGateway({ configDir, env = {}, openFiles }: GatewayOp
   const child = spawn(command, args, {
     env: {
       PATH: process.env.PATH ?? '',
+      // Where the suite keeps compiled code: every start is some CPU shorter.
+      ...(process.env.NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }),
       AEGIS_PORT: '0',
       AEGIS_ADMIN_PORT: '0',
       AEGIS_ADMIN_TOKEN: testAdminToken,
