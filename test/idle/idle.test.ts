@@ -18,5 +18,8 @@ test('two thousand idle connections cost little, keep nobody from being served, 
   // A heap comes to its size in any of them; what leaks is more behind each.
   const behind = rounds.map(({ rssBytes }) => rssBytes[2])
   const last = behind.pop() as number
-  assert.ok(last < Math.max(...behind) + 20 * megabyte, `${behind} bytes behind the others, ${last} behind the last`)
+  assert.ok(
+    last < Math.max(...behind) + 20 * megabyte,
+    `${behind} bytes behind the others, ${last} behind the last`,
+  )
 })
