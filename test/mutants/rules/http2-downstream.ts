@@ -7,7 +7,10 @@ const admission = ['test/integration/http2-admission.test.ts']
 const clients = ['test/integration/http2-clients.test.ts']
 const connection = ['test/gateway/dataplane/http2/connection.test.ts']
 const limits = ['test/gateway/dataplane/http2/limits.test.ts']
-const stream = ['test/gateway/dataplane/http2/stream.test.ts']
+const stream = [
+  'test/gateway/dataplane/http2/stream.test.ts',
+  'test/gateway/dataplane/http2/connection-end.test.ts',
+]
 const hpack = ['test/gateway/dataplane/http2/hpack.test.ts']
 
 type Row = readonly [rule: string, find: string, replace: string, tests: readonly string[]]
