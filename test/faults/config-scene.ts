@@ -6,7 +6,8 @@ import { ask } from '../support/ask.ts'
 import { createConfigDir, startGateway, waitUntil } from '../support/gateway.ts'
 import type { FileName } from '../support/live.ts'
 import { createUpstream } from '../support/upstream.ts'
-import type { Kind, Scene } from './fault.ts'
+import type { Scene } from './fault.ts'
+import { taggedKinds } from './tagged-kinds.ts'
 
 export interface ConfigScene extends Scene {
   readonly dirs: readonly string[]
@@ -58,7 +59,7 @@ export async function startConfigScene(spoil?: (dir: string) => Promise<void>): 
     return (await Promise.all(asked)).every(({ status }) => status === 200)
   }
   return {
-    ...{ gateways, dirs, inEach, nextRoutes, serveNewest, kinds: createKinds() },
+    ...{ gateways, dirs, inEach, nextRoutes, serveNewest, kinds: taggedKinds(tenants) },
     noticed: () => waitUntil(() => areUsed(false)).then(() => {}),
     reload: () =>
       Promise.all(admins.map(async (admin) => (await admin('POST', '/admin/reload')).status === 200)),
@@ -99,18 +100,4 @@ function createRoutes(url: string, mark: number) {
       { ...open, id: 'mark', paths: [`/mark-${mark}`] },
     ],
   }
-}
-
-/** A config that cannot be used excuses nothing. */
-function createKinds(): Kind[] {
-  return tenants.flatMap((tenant) =>
-    (['GET', 'POST'] as const).map((method) => ({
-      name: `${method} of ${tenant}`,
-      make: (n) => ({ method, path: `/api/${n}`, host: `${tenant}.example.com` }),
-      judge({ status, text }) {
-        if (status === 200) return text === `for ${tenant}` ? 'ok' : 'wrong'
-        return status >= 500 ? 'lost' : 'wrong'
-      },
-    })),
-  )
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type Admin, createAdmin } from '../support/admin.ts'
 import { createConfigDir, startGateway, type TestGateway } from '../support/gateway.ts'
 import { createUpstream } from '../support/upstream.ts'
-import type { Kind, Scene } from './fault.ts'
+import type { Scene } from './fault.ts'
+import { taggedKinds } from './tagged-kinds.ts'
 import { limitFileSize, mountTinyDisk, type TinyDisk } from './tiny-disk.ts'
 
 /** What has no room left. `limit`: no file may grow, on whatever disk. */
@@ -59,7 +60,7 @@ export async function startDiskScene({ full, fullAtStart = false }: DiskSceneOpt
   }
   let round = 0
   return {
-    ...{ gateways: sites.map(({ gateway }) => gateway), kinds: createKinds() },
+    ...{ gateways: sites.map(({ gateway }) => gateway), kinds: taggedKinds(tenants) },
     fill: () => setFull(true),
     free: () => setFull(false),
     async writeWhileFull() {
@@ -119,20 +120,6 @@ async function launchAt(place: Place): Promise<Site> {
   const env = { AEGIS_STATE_DIR: place.stateDir }
   const gateway = await startGateway({ configDir: place.configDir, env })
   return { ...place, gateway, admin: createAdmin(gateway), promised: 0, actions: [] }
-}
-
-/** A full disk excuses nothing. */
-function createKinds(): Kind[] {
-  return tenants.flatMap((tenant) =>
-    (['GET', 'POST'] as const).map((method) => ({
-      name: `${method} of ${tenant}`,
-      make: (n) => ({ method, path: `/api/${n}`, host: `${tenant}.example.com` }),
-      judge({ status, text }) {
-        if (status === 200) return text === `for ${tenant}` ? 'ok' : 'wrong'
-        return status >= 500 ? 'lost' : 'wrong'
-      },
-    })),
-  )
 }
 
 const editTenant = (site: Site, number: number) =>
