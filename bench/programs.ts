@@ -13,6 +13,7 @@ const nginxModules = '/usr/lib/nginx/modules'
 
 export const programs: readonly Program[] = [
   { name: 'wrk', usedFor: 'the load', check: 'command -v wrk', debian: 'wrk' },
+  { name: 'h2load', usedFor: 'the load in HTTP/2', check: 'command -v h2load', debian: 'nghttp2-client' },
   { name: 'nginx', usedFor: 'the upstream and the yardstick', check: 'command -v nginx', debian: 'nginx' },
   {
     name: 'Lua in nginx',

@@ -14,6 +14,8 @@ export interface AegisOptions {
   readonly workers?: number
   /** Routes and tenants besides the one that is asked for. */
   readonly others?: number
+  /** The listener takes HTTP/2 by prior knowledge as well. */
+  readonly http2?: boolean
   /** Root of the checkout that runs; this one when left out. */
   readonly tree?: string
   /** Flags of node. */
@@ -117,12 +119,13 @@ function toGateway(options: AegisOptions & { readonly name: string }, chain: Cha
 type Place = { readonly port: number; readonly upstream: Upstream }
 
 function toConfig(options: AegisOptions, chain: Chain, { port, upstream }: Place): Record<string, object> {
-  const { workers = 1, others = 0 } = options
+  const { workers = 1, others = 0, http2 = false } = options
   const numbers = Array.from({ length: others }, (_, index) => index)
   const path = paths.small
   return {
     gateway: {
-      listeners: [{ name: 'bench', host: '127.0.0.1', port }],
+      // Left out where it is off: what is compared with may not know it.
+      listeners: [{ name: 'bench', host: '127.0.0.1', port, ...(http2 && { http2 }) }],
       workers,
       admin: { port: 0 },
       // What the shipped config says, but for the second copy of each line in a rotated file.

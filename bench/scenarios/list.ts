@@ -3,6 +3,7 @@ import type { Scenario } from '../scenario.ts'
 import { coldTokens } from './cold-tokens.ts'
 import { events } from './events.ts'
 import { halfRate, sharedLimitsHalfRate } from './half-rate.ts'
+import { http2Get } from './http2-get.ts'
 import { idle } from './idle.ts'
 import { manyRoutes } from './many-routes.ts'
 import { post1k, post100k } from './post.ts'
@@ -17,6 +18,7 @@ import { websocket } from './websocket.ts'
 export const allScenarios: readonly Scenario[] = [
   smallGet,
   halfRate,
+  http2Get,
   post1k,
   post100k,
   download,

@@ -1,6 +1,7 @@
 // What wrk is told and says, and the frames of the echo.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { toFigures } from '../../bench/load/h2load.ts'
 import { maskFrame, readFrames, toFrame } from '../../bench/load/websocket-frames.ts'
 import { parseWrk, toCommand } from '../../bench/load/wrk.ts'
 
@@ -46,6 +47,12 @@ test('the result is the line of the script, wherever wrk writes its own', () => 
   const line = '{"requests":10,"seconds":1.0,"bytes":100,"p50Ms":1.5,"p99Ms":3,"errors":1}'
   assert.equal(parseWrk(`Running 1s test\n  1 threads\n${line}\n`).errors, 1)
   assert.throws(() => parseWrk('unable to connect'), /nothing that can be read:\nunable to connect/)
+})
+
+test('the log of h2load is read as times and statuses; what was not answered well is an error', () => {
+  const log = '10\t200\t1000\n11\t200\t3000\n12\t429\t2000\n13\t-1\t2000\n'
+  assert.deepEqual(toFigures(log, 400, 2), { cost: 100, perSecond: 2, p50Ms: 2, p99Ms: 3, errors: 2 })
+  assert.equal(toFigures('', 400, 2).errors, 1)
 })
 
 test('frames come out whole, however they are cut', () => {
