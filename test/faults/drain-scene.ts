@@ -17,7 +17,7 @@ export interface DrainScene extends Scene {
   readonly found: string[]
 }
 
-export const drainTimeoutMs = 4_000
+export const drainTimeoutMs = 8_000
 /** Of the long download, about half of that time. */
 export const downloadPieces = 100
 export const downloadPiece = Buffer.alloc(10_000, 'aegis')

@@ -39,27 +39,32 @@ async function stopUnderStreams({ gateways, stopGateway, found }: DrainScene): P
   await waitUntil(() => download.bytes > 0)
   const stopped = stopGateway(0)
   await waitUntil(() => gateways[0]?.logs().some(({ msg }) => msg === 'draining') === true)
-  for (const socket of sockets) {
+  for (const { socket } of sockets) {
     if ((await echo(socket, 'while it drains')) !== 'while it drains')
       found.push('a WebSocket was cut by the drain')
   }
+  // One says goodbye; the others stay until the deadline.
+  const [leaver, ...stayers] = sockets as [Echo, ...Echo[]]
+  leaver.socket.close(1000)
+  const code = await leaver.closed
+  if (code !== 1000) found.push(`a WebSocket that was closed with 1000 was told ${code}`)
   await download.ended
   if (download.bytes !== downloadPieces * downloadPiece.length)
     found.push(`${download.bytes} bytes were downloaded`)
-  // One says goodbye; the others stay until the deadline.
-  const [leaver, ...stayers] = sockets as [WebSocket, ...WebSocket[]]
-  leaver.close(1000)
-  const [code] = await once(leaver, 'close')
-  if (code !== 1000) found.push(`a WebSocket that was closed with 1000 was told ${code}`)
-  const cut = stayers.map((socket) => (socket.readyState === WebSocket.CLOSED ? null : once(socket, 'close')))
-  await Promise.all([stopped, ...cut])
+  await Promise.all([stopped, ...stayers.map(({ closed }) => closed)])
 }
 
-async function openEcho(port: number): Promise<WebSocket> {
+interface Echo {
+  readonly socket: WebSocket
+  /** With the code that ended it, whenever that was. */
+  readonly closed: Promise<number>
+}
+
+async function openEcho(port: number): Promise<Echo> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/api/echo`, { headers: { host: 'acme.example.com' } })
   socket.on('error', () => {})
   await once(socket, 'open')
-  return socket
+  return { socket, closed: once(socket, 'close').then(([code]) => code as number) }
 }
 
 async function echo(socket: WebSocket, text: string): Promise<string | null> {
