@@ -92,6 +92,8 @@ export interface SeenCall {
 export class EchoServer {
   readonly seen = new Map<string, SeenCall>()
   port = 0
+  /** Unary calls that were answered. */
+  unaries = 0
   readonly #server = new Server()
 
   constructor(services: readonly string[]) {
@@ -116,6 +118,13 @@ export class EchoServer {
     this.#server.forceShutdown()
   }
 
+  /** Takes nothing new, and lets what is under way end. */
+  end(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#server.tryShutdown((error) => (error === undefined ? resolve() : reject(error))),
+    )
+  }
+
   #see(call: AnyCall): SeenCall {
     const seen: SeenCall = {
       ...{ metadata: call.metadata, host: call.getHost(), deadline: Number(call.getDeadline()) },
@@ -132,6 +141,7 @@ export class EchoServer {
     return {
       unary: (call: ServerUnaryCall<string, string>, answer: sendUnaryData<string>) => {
         this.#see(call)
+        this.unaries += 1
         call.sendMetadata(withBinary('x-head'))
         answer(null, call.request === empty ? empty : `re ${call.request}`, withBinary('x-end'))
       },

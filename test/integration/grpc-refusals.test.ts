@@ -31,6 +31,7 @@ const plugins = [
     ...{ id: 'rate-limit', plugin: 'rate-limit', scope: { routes: ['limited'] } },
     config: { limits: [{ ...hour, name: 'few', key: ['tenant'], limit: 2 }] },
   },
+  { id: 'size', plugin: 'request-size', scope: { routes: ['small'] }, config: { limitBytes: 1_000 } },
   { id: 'observability', plugin: 'observability' },
 ]
 
@@ -62,7 +63,7 @@ describe("the gateway's own answers to @grpc/grpc-js", () => {
             on('Guarded', { permission: { resource: 'secrets', action: 'read' } }),
             on('Limited'),
             on('Slow', { upstream: 'impatient', auth: 'none' }),
-            on('Small', { auth: 'none', limits: { bodyBytes: 1_000 } }),
+            on('Small', { auth: 'none' }),
             on('Away', { upstream: 'away', auth: 'none' }),
           ],
         },

@@ -107,6 +107,11 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
     else this.fail(new UpstreamTimeout('UPSTREAM_HEADERS_TIMEOUT', `no answer within ${headersMs} ms`))
   }
 
+  /** No connection came up for it. One that it went out on before was closed before its server had seen it. */
+  onNoConnection(error: Error): void {
+    this.fail(this.#starts === 0 ? error : new Http2Fault('UPSTREAM_UNPROCESSED', error.message))
+  }
+
   // What the upload says.
 
   onStalled(): void {

@@ -77,7 +77,7 @@ export class Http2Client implements Transport, SessionOwner {
     if (connectError !== null) {
       this.#connecting -= 1
       // All that would have gone over it.
-      for (const call of this.#waiting.splice(0, this.#expected)) call.fail(connectError)
+      for (const call of this.#waiting.splice(0, this.#expected)) call.onNoConnection(connectError)
     }
     this.#openForWaiting()
     if (this.#closed !== null) this.#closeUnused()

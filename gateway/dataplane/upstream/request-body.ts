@@ -161,7 +161,7 @@ function inviteBody(ex: Exchange): void {
 }
 
 function tooLarge(limitBytes: number): GatewayError {
-  return new GatewayError(`the request body is larger than ${limitBytes} bytes`, {
+  return new GatewayError(`The request body is larger than ${limitBytes} bytes`, {
     code: 'AEGIS_BODY_TOO_LARGE',
     source: 'downstream',
     status: 413,

@@ -108,6 +108,12 @@ export const http2UpstreamMutants: readonly Mutant[] = [
     replace: 'const unprocessed = !this.#answered',
   },
   {
+    rule: 'What no server has seen may go elsewhere, also where it went out before in vain',
+    ...{ file: `${plane}/http2/client-call.ts`, tests: hostile },
+    find: 'this.#starts === 0 ? error : new',
+    replace: 'this.#starts >= 0 ? error : new',
+  },
+  {
     rule: 'A request goes out anew only so often',
     ...{ file: `${plane}/http2/client-call.ts`, tests: hostile },
     find: 'this.#starts < mostStarts && ',

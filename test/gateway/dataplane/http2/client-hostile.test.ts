@@ -128,6 +128,18 @@ describe('the HTTP/2 client before an upstream that', () => {
     assert.equal(upstream.heads - before, 3)
   })
 
+  it('goes away before it has seen a request, and is not there any more, has the request fail as one that it never saw', async () => {
+    await open((to) => {
+      upstream.server.close()
+      to.send(goAway(0, 0))
+      to.socket.end()
+    })
+    const lost = ask(client, '/', { method: 'POST', body: Buffer.from('x'), length: 1 })
+    await over(lost)
+    assert.equal(lost.error?.code, 'UPSTREAM_UNPROCESSED')
+    assert.match(lost.error?.message ?? '', /ECONNREFUSED/)
+  })
+
   it('goes away is not sent a body anew that does not rewind', async () => {
     await open((to) => to.send(goAway(0, 0)))
     let starts = 0
