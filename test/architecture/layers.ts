@@ -91,6 +91,7 @@ export const layers: readonly Layer[] = [
       builtins,
       'undici',
       'ws',
+      '@grpc/grpc-js',
       'jose',
       'typebox',
       'ajv',
