@@ -77,6 +77,8 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
   #draining = false
   /** A frame or header block is unfinished. */
   #timingHead = true
+  /** Which one: so many were whole before. */
+  #timedUnit = 0
   /** Waits for the answer to the PING of a farewell. */
   #farewell = false
   #lingered = 0
@@ -127,7 +129,7 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
   onDeadline(): void {
     if (this.#closing) return this.destroy()
     if (this.#farewell) return this.#sayLastId()
-    if (this.#timingHead) return this.#finish(Code.noError, 'late')
+    if (this.#timingHead) return this.#cut(Code.noError, 'late')
     if (this.#streams.size === 0) this.#finish(Code.noError, 'idle')
   }
 
@@ -139,7 +141,7 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
     // What was on its way when its stream ended is none of a request.
     if (id <= this.#lastId || id > this.#lastServedId) return this.#guard.onEmptyFrame()
     this.#lastId = id
-    if (this.#streams.size >= this.#owner.http2.streams) {
+    if (this.#isFull()) {
       this.#guard.onReset()
       return this.outbound.reset(id, Code.refusedStream)
     }
@@ -157,11 +159,17 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
       return this.#guard.onEmptyFrame()
     }
     stream.body.window -= room
-    if (stream.body.window < 0) return this.#spoil(stream, Code.flowControl)
-    if (stream.received) return this.#spoil(stream, Code.streamClosed)
+    const excess = stream.body.window < 0
+    if (excess || stream.received) {
+      this.#giveRoom(room)
+      return this.#spoil(stream, excess ? Code.flowControl : Code.streamClosed)
+    }
     if (room > bytes.length) this.onTaken(stream, room - bytes.length)
-    if (bytes.length > 0 && !stream.onData(bytes)) this.#guard.onMalformed()
-    if (ended && !stream.onEnd(null)) this.#guard.onMalformed()
+    if (bytes.length > 0 && !stream.onData(bytes)) {
+      this.#giveRoom(bytes.length)
+      this.#guard.onSpoiled()
+    }
+    if (ended && !stream.onEnd(null)) this.#guard.onSpoiled()
   }
 
   onReset(id: number): void {
@@ -183,8 +191,10 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
   onFirstWindow(bytes: number): void {
     const more = bytes - this.outbound.firstWindow
     this.outbound.firstWindow = bytes
-    for (const stream of this.#streams.values())
+    for (const stream of this.#streams.values()) {
+      this.#guard.onEmptyFrame()
       if (!stream.widen(more)) throw new ConnectionFault(Code.flowControl, 'a window is too large')
+    }
     this.outbound.resume()
   }
 
@@ -204,7 +214,7 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
   }
 
   isIdle(id: number): boolean {
-    return id > this.#lastId && id <= this.#lastServedId
+    return id % 2 === 0 || (id > this.#lastId && id <= this.#lastServedId)
   }
 
   // What a stream says.
@@ -217,10 +227,20 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
 
   onOver(stream: Http2Stream): void {
     this.#streams.delete(stream.id)
-    if (stream.answered) this.#guard.onRequestEnded()
+    // A refusal pays for nothing.
+    if (stream.answered && !stream.deaf) this.#guard.onRequestEnded()
     if (this.#streams.size > 0 || this.#closing || this.#farewell) return
     if (this.#draining) this.#finish(Code.noError, null)
     else if (!this.#timingHead) this.deadlineMs = this.deadlines.after(this.idleMs)
+  }
+
+  /** The client may have the end of an answer, and begin another request, before all of the page is gone that it is on. */
+  #isFull(): boolean {
+    const { streams } = this.#owner.http2
+    if (this.#streams.size < streams) return false
+    let open = 0
+    for (const stream of this.#streams.values()) if (!stream.finished) open += 1
+    return open >= streams || this.#streams.size >= 2 * streams
   }
 
   #begin(stream: Http2Stream): void {
@@ -239,18 +259,20 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
   #onTrailers(stream: Http2Stream, head: HeadReader, ended: boolean): void {
     if (stream.received) return this.#spoil(stream, Code.streamClosed)
     const trailers = head.toTrailers()
-    if (stream.deaf) stream.received = ended
-    else if (!ended || trailers === null) {
+    if (stream.deaf) {
+      stream.received = ended
+      this.#guard.onEmptyFrame()
+    } else if (!ended || trailers === null) {
       stream.received = ended
       stream.refuse('The trailers of the request are not valid.')
-      this.#guard.onMalformed()
-    } else if (!stream.onEnd(trailers.length === 0 ? null : trailers)) this.#guard.onMalformed()
+      this.#guard.onSpoiled()
+    } else if (!stream.onEnd(trailers.length === 0 ? null : trailers)) this.#guard.onSpoiled()
   }
 
   /** Section 5.4.2: there is nothing to answer. */
   #spoil(stream: Http2Stream, code: Code): void {
     stream.reset(code)
-    this.#guard.onMalformed()
+    this.#guard.onSpoiled()
   }
 
   #greet(): void {
@@ -287,6 +309,7 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
     } catch (error) {
       return this.#fail(error)
     }
+    if (this.#closing) return
     this.#timeHead()
     if (this.#socket.writableLength > mostUnsentBytes) this.#socket.pause()
   }
@@ -300,10 +323,13 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
 
   /** An unfinished head has so long; an unfinished DATA frame is a matter of its stream. */
   #timeHead(): void {
-    if (this.#closing || this.#farewell) return
+    if (this.#farewell) return
     const inHead = this.#inbound.inBlock || this.#reader.inHead
-    if (inHead === this.#timingHead) return
+    const { units } = this.#inbound
+    // Each has its own time: a busy client may end all that it writes within one.
+    if (inHead === this.#timingHead && (!inHead || units === this.#timedUnit)) return
     this.#timingHead = inHead
+    this.#timedUnit = units
     const { headersMs } = this.#owner.limits
     if (inHead) this.deadlineMs = this.deadlines.after(headersMs)
     else this.deadlineMs = this.#streams.size > 0 ? 0 : this.deadlines.after(this.idleMs)
@@ -327,8 +353,13 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
 
   #fail(error: unknown): void {
     if (!(error instanceof ConnectionFault)) throw error
+    this.#cut(error.code, error.ending)
+  }
+
+  /** Nothing is said behind the last words, so nothing that is under way can end. */
+  #cut(code: Code, ending: Ending): void {
     const streams = [...this.#streams.values()]
-    this.#finish(error.code, error.ending)
+    this.#finish(code, ending)
     for (const stream of streams) stream.onGone()
   }
 
@@ -336,6 +367,7 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
   #finish(code: Code, ending: Ending | null): void {
     if (this.#closing) return
     this.#closing = true
+    this.#inbound.stop()
     this.#arrived = []
     if (ending !== null) this.#owner.onEnding(ending)
     this.#goAway(this.#lastId, code)

@@ -37,6 +37,12 @@ export class FloodGuard {
     if (!this.#frames.take(malformedCost)) throw tooMuch('malformed requests')
   }
 
+  /** CVE-2025-8671: a request that the client makes us end was begun like one that it cancels. */
+  onSpoiled(): void {
+    this.onMalformed()
+    this.onReset()
+  }
+
   /** CVE-2023-44487. */
   onReset(): void {
     if (!this.#resets.take(1)) throw tooMuch('cancelled requests')

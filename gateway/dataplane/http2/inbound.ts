@@ -13,7 +13,7 @@ export interface InboundSink {
   onData(id: number, bytes: Buffer, room: number, ended: boolean): void
   onReset(id: number): void
   onWindow(id: number, bytes: number): void
-  /** By how much the window of a stream that begins changes. */
+  /** The window of a stream that begins is another one. */
   onFirstWindow(bytes: number): void
   /** A SETTINGS frame was taken in. */
   onSettings(): void
@@ -43,11 +43,19 @@ export class Inbound implements FrameSink {
   readonly #decoder = new HpackDecoder()
   #block: Block | null = null
   #settled = false
+  #stopped = false
+  /** Frames that are whole, a header block counted as one. */
+  units = 0
 
   constructor(sink: InboundSink, guard: FloodGuard, limits: HeadLimits) {
     this.#sink = sink
     this.#guard = guard
     this.#limits = limits
+  }
+
+  /** Whatever else is in the bytes at hand is passed over. */
+  stop(): void {
+    this.#stopped = true
   }
 
   /** Between HEADERS and the end of its block. */
@@ -56,10 +64,16 @@ export class Inbound implements FrameSink {
   }
 
   onFrame(type: number, flags: number, id: number, payload: Buffer): void {
+    if (this.#stopped) return
     if (this.#block !== null && (type !== Type.continuation || id !== this.#block.id))
       throw broken('a header block is interrupted')
     // Section 3.4.
     if (!this.#settled && type !== Type.settings) throw broken('the first frame is not SETTINGS')
+    this.#take(type, flags, id, payload)
+    if (this.#block === null) this.units += 1
+  }
+
+  #take(type: number, flags: number, id: number, payload: Buffer): void {
     switch (type) {
       case Type.data:
         return this.#onData(flags, id, payload)
@@ -78,6 +92,7 @@ export class Inbound implements FrameSink {
       case Type.goAway:
         if (id !== 0) throw broken('GOAWAY is not for a stream')
         if (payload.length < 8) throw missized('GOAWAY')
+        this.#guard.onEmptyFrame()
         return this.#sink.onGoAway()
       case Type.pushPromise:
         throw broken('clients push nothing')
@@ -144,19 +159,16 @@ export class Inbound implements FrameSink {
     this.#guard.onEmptyFrame()
     if (isAck) return
     this.#settled = true
-    for (let at = 0; at < payload.length; at += 6)
-      this.#onSetting(payload.readUInt16BE(at), payload.readUInt32BE(at + 2))
+    let window = -1
+    for (let at = 0; at < payload.length; at += 6) {
+      const name = payload.readUInt16BE(at)
+      const value = payload.readUInt32BE(at + 2)
+      checkSetting(name, value)
+      if (name === Setting.initialWindowSize) window = value
+    }
+    // Only the last one: to each all open streams would send something.
+    if (window >= 0) this.#sink.onFirstWindow(window)
     this.#sink.onSettings()
-  }
-
-  /** Our frames are of the size that everybody takes, and our header blocks use no table: other settings change nothing. */
-  #onSetting(name: number, value: number): void {
-    if (name === Setting.enablePush && value > 1) throw broken('ENABLE_PUSH is neither 0 nor 1')
-    if (name === Setting.maxFrameSize && (value < frameBytes || value > 0xff_ffff))
-      throw broken('MAX_FRAME_SIZE is out of range')
-    if (name !== Setting.initialWindowSize) return
-    if (value > largestWindow) throw new ConnectionFault(Code.flowControl, 'INITIAL_WINDOW_SIZE is too large')
-    this.#sink.onFirstWindow(value)
   }
 
   #onPing(flags: number, id: number, payload: Buffer): void {
@@ -179,6 +191,15 @@ export class Inbound implements FrameSink {
     if (id === 0) throw broken('PRIORITY is for no stream')
     if (payload.length !== 5) throw missized('PRIORITY')
   }
+}
+
+/** Our frames are of the size that everybody takes, and our header blocks use no table: most settings change nothing. */
+function checkSetting(name: number, value: number): void {
+  if (name === Setting.enablePush && value > 1) throw broken('ENABLE_PUSH is neither 0 nor 1')
+  if (name === Setting.maxFrameSize && (value < frameBytes || value > 0xff_ffff))
+    throw broken('MAX_FRAME_SIZE is out of range')
+  if (name === Setting.initialWindowSize && value > largestWindow)
+    throw new ConnectionFault(Code.flowControl, 'INITIAL_WINDOW_SIZE is too large')
 }
 
 /** The payload without padding (section 6.1) and without `prefix` bytes at its beginning. */

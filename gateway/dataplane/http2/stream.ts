@@ -92,6 +92,11 @@ export class Http2Stream implements Downstream, Sender, Limited {
     return this.body.complete
   }
 
+  /** The last frame of the answer is written, although it may not have gone yet. */
+  get finished(): boolean {
+    return this.#finished
+  }
+
   get remoteAddress(): string {
     return this.#owner.remoteAddress
   }

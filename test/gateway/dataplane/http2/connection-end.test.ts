@@ -76,4 +76,30 @@ describe('the end of a connection', () => {
     assert.equal(client.answer(1).body, 'whole')
     assert.deepEqual(scene.endings, [])
   })
+
+  test('is the end of what is served: requests in the same breath as GOAWAY are not', async (t) => {
+    const scene = await createScene(t)
+    const client = await scene.connect()
+    client.send(toFrame(types.goAway, 0, 0, Buffer.alloc(8)), get(1), toFrame(types.ping, 0, 0, '12345678'))
+    await waitUntil(() => client.closed())
+    const [last] = client.frames.filter(({ type }) => type === types.goAway)
+    assert.deepEqual([last?.payload.readUInt32BE(0), client.goneAway()], [0, 0])
+    assert.equal(scene.streams.length, 0)
+    assert.ok(client.frames.every(({ type }) => type !== types.ping))
+  })
+
+  test('that comes by an unfinished head is the end of all requests at once', async (t) => {
+    const scene = await createScene(t, { headersMs: 200 }, () => {})
+    const client = await scene.connect()
+    await waitUntil(() => client.frames.length >= 2)
+    // A client that keeps its side open.
+    client.socket.allowHalfOpen = true
+    client.send(get(1), get(3).subarray(0, 20))
+    await waitUntil(() => client.closed())
+    const [stream] = scene.streams as [Http2Stream]
+    assert.deepEqual([scene.endings, scene.ends.get(stream)], [['late'], 1])
+    ok(stream)
+    stream.end('nobody hears it', null)
+    assert.equal(client.answer(1).status, 0)
+  })
 })

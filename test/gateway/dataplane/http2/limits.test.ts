@@ -44,6 +44,14 @@ const floods: [string, (client: Http2Client) => void][] = [
     (client) => client.send(open(1), cancel(1), ...times(40, () => toFrame(types.data, 0, 1, 'x'))),
   ],
   ['HEADERS of what is over', (client) => client.send(open(1), cancel(1), ...times(40, () => get(1)))],
+  [
+    'GOAWAY',
+    (client) => client.send(open(1), ...times(40, () => toFrame(types.goAway, 0, 0, Buffer.alloc(8)))),
+  ],
+  [
+    'HEADERS of what was refused',
+    (client) => client.send(toHeaders(1, [[':x', 'y']], endHeaders), ...times(40, () => toHeaders(1, [], 4))),
+  ],
   ['malformed requests', (client) => client.send(...times(40, (i) => toHeaders(odd(i), [[':x', 'y']])))],
   [
     'bodies that are longer than they said',
