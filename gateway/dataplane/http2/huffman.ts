@@ -87,10 +87,18 @@ function findEnds(children: readonly number[]): Uint8Array {
   return ends
 }
 
+/** No code is shorter than five bits. */
+const shortestCode = 5
+/** Where a string is put together: one that is built up byte by byte keeps 32 bytes for each of them. */
+let scratch = Buffer.allocUnsafeSlow(16_384)
+
 /** The bytes from `from` to `to`, decoded, as latin1; null where they are not valid. */
 export function decodeHuffman(bytes: Buffer, from: number, to: number): string | null {
   const { next, symbol, mayEnd } = steps
-  let text = ''
+  const most = Math.floor(((to - from) * 8) / shortestCode)
+  if (most > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * most)
+  const text = scratch
+  let length = 0
   let node = root
   for (let at = from; at < to; at++) {
     const byte = bytes[at] as number
@@ -99,8 +107,8 @@ export function decodeHuffman(bytes: Buffer, from: number, to: number): string |
       node = next[step] as number
       if (node === dead) return null
       const found = symbol[step] as number
-      if (found !== noSymbol) text += String.fromCharCode(found)
+      if (found !== noSymbol) text[length++] = found
     }
   }
-  return mayEnd[node] === 1 ? text : null
+  return mayEnd[node] === 1 ? text.latin1Slice(0, length) : null
 }

@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import http2 from 'node:http2'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { CompressionFault, HpackDecoder } from '../../../../gateway/dataplane/http2/hpack-decoder.ts'
 import { HpackEncoder, noTable } from '../../../../gateway/dataplane/http2/hpack-encoder.ts'
 import { waitUntil } from '../../../support/gateway.ts'
@@ -206,4 +208,28 @@ test('decodes what we encode', () => {
     decode(new HpackDecoder(), toBlock(hard)),
     hard.map((field) => field.join(': ')),
   )
+})
+
+test('a value that nobody looks at takes no more memory than its bytes', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  // 3,990 times the letter a, which is 00011: all of the table, in a block of 2,500 bytes.
+  const coded = Buffer.from(
+    '0001100011000110001100011000110001100011'.match(/.{8}/g)?.map((bits) => Number.parseInt(bits, 2)) ?? [],
+  )
+  const value = Buffer.concat(Array.from({ length: 498 }, () => coded))
+  const block = Buffer.concat([Buffer.from([0x40, 1, 0x78]), toInteger(value.length, 7, 0x80), value])
+  collect()
+  const before = process.memoryUsage().heapUsed
+  const decoders = Array.from({ length: 200 }, () => new HpackDecoder())
+  let bytes = 0
+  for (const decoder of decoders)
+    decoder.decode(block, (_, text) => {
+      bytes += text.length
+    })
+  collect()
+  const each = (process.memoryUsage().heapUsed - before) / decoders.length
+  assert.equal(bytes, 200 * 498 * 8)
+  assert.ok(each < 20_000, `${each} bytes for each of them`)
+  assert.ok(decoders.length > 0)
 })
