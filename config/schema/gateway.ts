@@ -125,7 +125,7 @@ const http2Limits = Type.Object(
       268_435_456,
     ),
     resetsPerMinute: wholeNumber(
-      'Requests that a client may cancel, beyond one for each that it lets end; with more the connection ends.',
+      'Requests that a client may cancel, or make the gateway reset, beyond one for each that it lets end; with more the connection ends.',
       200,
       1,
       1_000_000,

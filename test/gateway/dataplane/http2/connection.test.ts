@@ -1,5 +1,7 @@
 // What ends a connection and what only ends a stream (RFC 9113 sections 4 to 7), byte by byte.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { describe, test } from 'node:test'
 import { waitUntil } from '../../../support/gateway.ts'
 import {
@@ -241,6 +243,22 @@ test('PING and SETTINGS are acknowledged', async (t) => {
     acks.map(({ type, payload }) => `${type} ${payload}`),
     ['4 ', '6 12345678', '4 '],
   )
+})
+
+test('answers are understood whatever size the client gives its header table, before and between them', async (t) => {
+  const scene = await createScene(t)
+  const { remotePort } = (await scene.connect()).socket
+  const session = connect(`http://127.0.0.1:${remotePort}`, { settings: { headerTableSize: 0 } })
+  t.after(() => session.destroy())
+  for (const headerTableSize of [8_192, 0, 100, 4_096]) {
+    const stream = session.request({ ':path': '/open/x' })
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>]
+    assert.equal(headers[':status'], 200)
+    stream.resume()
+    await once(stream, 'close')
+    session.settings({ headerTableSize })
+    await once(session, 'localSettings')
+  }
 })
 
 test('says what it takes: streams, windows, headers', async (t) => {
