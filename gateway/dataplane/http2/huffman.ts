@@ -90,14 +90,13 @@ function findEnds(children: readonly number[]): Uint8Array {
 /** No code is shorter than five bits. */
 const shortestCode = 5
 /** Where a string is put together: one that is built up byte by byte keeps 32 bytes for each of them. */
-let scratch = Buffer.allocUnsafeSlow(16_384)
+const scratch = Buffer.allocUnsafeSlow(16_384)
 
 /** The bytes from `from` to `to`, decoded, as latin1; null where they are not valid. */
 export function decodeHuffman(bytes: Buffer, from: number, to: number): string | null {
   const { next, symbol, mayEnd } = steps
   const most = Math.floor(((to - from) * 8) / shortestCode)
-  if (most > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * most)
-  const text = scratch
+  const text = most > scratch.length ? Buffer.allocUnsafeSlow(most) : scratch
   let length = 0
   let node = root
   for (let at = from; at < to; at++) {
@@ -110,5 +109,5 @@ export function decodeHuffman(bytes: Buffer, from: number, to: number): string |
       if (found !== noSymbol) text[length++] = found
     }
   }
-  return mayEnd[node] === 1 ? text.latin1Slice(0, length) : null
+  return mayEnd[node] === 1 ? text.toString('latin1', 0, length) : null
 }
