@@ -5,8 +5,16 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { Http2Upstream } from '../gateway/dataplane/http2/client-scene.ts'
-import { broken } from '../gateway/dataplane/http2/hostile-cases.ts'
-import { goAway, RawUpstream, reset, types, whole } from '../gateway/dataplane/http2/raw-upstream.ts'
+import { broken, data, invalidFields, ok } from '../gateway/dataplane/http2/hostile-cases.ts'
+import {
+  endStream,
+  goAway,
+  headers,
+  RawUpstream,
+  reset,
+  types,
+  whole,
+} from '../gateway/dataplane/http2/raw-upstream.ts'
 import { parseMetrics } from '../support/exposition.ts'
 import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
 import { sendRaw, statusOf } from '../support/raw.ts'
@@ -195,6 +203,19 @@ describe('an upstream with HTTP/2', () => {
       assert.doesNotMatch(received, /evil/)
       hostile.serve = (to, id) => to.send(whole(id, 'next'))
       assert.match(await send('GET /hostile/next'), /next/)
+    })
+  }
+
+  for (const [name, value] of invalidFields) {
+    const shown = JSON.stringify(`${name}: ${value}`)
+    test(`that says ${shown}, which no field can be, has nothing of it passed on`, async () => {
+      const field = [name, value] as const
+      hostile.serve = (to, id) =>
+        to.send(ok(id, field, ['y', '1']), data(id, 'some'), headers(id, endStream, field, ['z', '1']))
+      const received = await send('GET /hostile/bad', 'TE: trailers\r\n')
+      assert.equal(statusOf(received), 200, received)
+      assert.match(received, /\r\ny: 1\r\n[\s\S]+\r\n0\r\nz: 1\r\n\r\n$/)
+      assert.doesNotMatch(received, /evil/)
     })
   }
 

@@ -171,7 +171,8 @@ function refuseTab({ names, kinds }: Fields): void {
     throw new SyntaxFault(`a tab ends the value of ${names.at(-1)}`)
 }
 
-function readValue(text: string, from: number, to: number): string {
+/** Without white space at its ends. Throws a SyntaxFault on a control character. */
+export function readValue(text: string, from: number, to: number): string {
   let start = from
   let end = to
   while (start < end && isBlank(text.charCodeAt(start))) start += 1

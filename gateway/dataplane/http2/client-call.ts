@@ -186,7 +186,8 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
   #onInterim(status: number, raw: readonly string[]): void {
     if (this.#over) return
     if (this.#sent) this.#progress()
-    this.#handler.onHead(this, status, toAnswerFields(raw))
+    const fields = this.#read(toAnswerFields, raw)
+    if (fields !== undefined) this.#handler.onHead(this, status, fields)
   }
 
   #onResponse(status: number, flags: number, raw: readonly string[]): void {
@@ -194,7 +195,9 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
     if (this.#over || stream === null) return
     this.#answered = true
     this.#progress()
-    this.#handler.onHead(this, status, toAnswerFields(raw))
+    const fields = this.#read(toAnswerFields, raw)
+    if (fields === undefined) return
+    this.#handler.onHead(this, status, fields)
     // That is all of it: said at once, so that it can go on as one frame too (gRPC's trailers-only answers have to).
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) return this.#complete()
     if (!this.#over && this.#rest === null) stream.on('data', this.#onData)
@@ -207,10 +210,16 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
   }
 
   #onTrailers(raw: readonly string[]): void {
+    this.#trailers = this.#read(toAnswerTrailers, raw) ?? null
+  }
+
+  /** undefined: it is not valid, and the call is over. */
+  #read<Section>(read: (raw: readonly string[]) => Section, raw: readonly string[]): Section | undefined {
     try {
-      this.#trailers = toAnswerTrailers(raw)
+      return read(raw)
     } catch (error) {
       this.fail(error as Error)
+      return undefined
     }
   }
 

@@ -6,7 +6,7 @@ import type { Http2Client } from '../../../../gateway/dataplane/http2/client.ts'
 import { waitUntil } from '../../../support/gateway.ts'
 import { Heard } from '../http1/client-scene.ts'
 import { ask, createClient, over } from './client-scene.ts'
-import { broken, data, ok } from './hostile-cases.ts'
+import { broken, data, invalidFields, ok } from './hostile-cases.ts'
 import {
   endStream,
   frame,
@@ -55,22 +55,33 @@ describe('the HTTP/2 client before an upstream that', () => {
     })
   }
 
-  for (const value of ['a\r\nset-cookie: evil=1', 'a\0b', 'a\nb', '\x01']) {
-    it(`puts ${JSON.stringify(value)} into a header gets none of it through`, async () => {
-      await open((to, id) => to.send(ok(id, ['x', value], ['y', '1']), data(id, 'some', endStream)))
+  // node:http2 drops them without a word, so that the answer cannot be refused as it should (docs/decisions/http2-upstream.md).
+  for (const [name, value] of invalidFields) {
+    const shown = JSON.stringify(`${name}: ${value}`)
+    it(`says ${shown} in its head, where no field can be so, gets nothing of it through`, async () => {
+      await open((to, id) => to.send(ok(id, [name, value], ['y', '1']), data(id, 'some', endStream)))
       const heard = ask(client, '/')
       await over(heard)
-      assert.doesNotMatch(heard.headers.join('|'), /[\0-\x1f]/)
+      assert.deepEqual([heard.status, heard.headers, heard.body], [200, ['y', '1'], 'some'])
     })
-    it(`puts ${JSON.stringify(value)} into a trailer gets none of it through`, async () => {
+    it(`says ${shown} in its trailers gets nothing of it through`, async () => {
       await open((to, id) =>
-        to.send(ok(id), data(id, 'some'), headers(id, endStream, ['x', value], ['y', '1'])),
+        to.send(ok(id), data(id, 'some'), headers(id, endStream, [name, value], ['y', '1'])),
       )
       const heard = ask(client, '/')
       await over(heard)
-      assert.doesNotMatch((heard.trailers ?? []).join('|'), /[\0-\x1f]/)
+      assert.deepEqual([heard.headers, heard.trailers, heard.body], [[], ['y', '1'], 'some'])
     })
   }
+
+  it('puts white space around a value has it taken off', async () => {
+    const padded = [' a', 'a ', '\ta\t', ' \t a b \t '].map((value, i) => [`x-${i}`, value] as const)
+    const bare = ['x-0', 'a', 'x-1', 'a', 'x-2', 'a', 'x-3', 'a b']
+    await open((to, id) => to.send(ok(id, ...padded), data(id, 'some'), headers(id, endStream, ...padded)))
+    const heard = ask(client, '/')
+    await over(heard)
+    assert.deepEqual([heard.headers, heard.trailers], [bare, bare])
+  })
 
   for (const end of ['closes', 'resets its connection', 'goes away with an error and closes']) {
     it(`${end} behind a whole answer is heard to its end, however late that is read`, async () => {

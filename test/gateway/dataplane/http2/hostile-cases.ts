@@ -295,3 +295,20 @@ export const broken: readonly Hostile[] = [
     noHead: true,
   },
 ]
+
+/** Fields that are none; `evil` stands in each. */
+export const invalidFields: readonly (readonly [name: string, value: string])[] = [
+  ['x', 'a\r\nset-cookie: evil=1'],
+  ['x', 'evil\0b'],
+  ['x', 'a\nevil'],
+  ['x', 'a\revil'],
+  ['x', '\x01evil'],
+  ['x', 'evil\x7f'],
+  ['set-cookie', 'evil=1\0'],
+  ['x evil', '1'],
+  ['x:evil', '1'],
+  ['xevil\0', '1'],
+  ['x\xe4evil', '1'],
+  ['x\r\nset-cookie', 'evil'],
+  ['', 'evil'],
+]
