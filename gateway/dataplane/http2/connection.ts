@@ -156,7 +156,7 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
     if (stream === undefined || stream.deaf) {
       if (stream !== undefined) stream.received ||= ended
       this.#giveRoom(room)
-      return this.#guard.onEmptyFrame()
+      return this.#guard.onLateData(bytes.length)
     }
     stream.body.window -= room
     const excess = stream.body.window < 0
@@ -175,6 +175,7 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
   onReset(id: number): void {
     const stream = this.#streams.get(id)
     if (stream === undefined) return this.#guard.onEmptyFrame()
+    stream.received = true
     stream.onGone()
     this.#guard.onReset()
   }
@@ -227,6 +228,7 @@ export class Http2Connection implements Limited, InboundSink, StreamOwner {
 
   onOver(stream: Http2Stream): void {
     this.#streams.delete(stream.id)
+    if (!stream.received) this.#guard.excuse(stream.body.window)
     // A refusal pays for nothing.
     if (stream.answered && !stream.deaf) this.#guard.onRequestEnded()
     if (this.#streams.size > 0 || this.#closing || this.#farewell) return

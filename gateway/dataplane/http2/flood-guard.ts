@@ -7,6 +7,8 @@ export interface FloodLimits {
   readonly resetsPerMinute: number
   /** Frames in a minute that carry nothing, beyond those that its requests and answers account for. */
   readonly emptyFramesPerMinute: number
+  /** More can never be on its way. */
+  readonly connectionWindowBytes: number
 }
 
 /** A malformed request costs a decoded head and a rendered refusal. */
@@ -21,8 +23,12 @@ const pieceBytes = 1024
 export class FloodGuard {
   readonly #resets: Bucket
   readonly #frames: Bucket
+  readonly #mostExcused: number
+  /** Bytes of bodies that may have been on their way when their requests were ended here. */
+  #excused = 0
 
-  constructor({ resetsPerMinute, emptyFramesPerMinute }: FloodLimits) {
+  constructor({ resetsPerMinute, emptyFramesPerMinute, connectionWindowBytes }: FloodLimits) {
+    this.#mostExcused = connectionWindowBytes
     this.#resets = new Bucket(resetsPerMinute)
     this.#frames = new Bucket(emptyFramesPerMinute)
   }
@@ -31,6 +37,12 @@ export class FloodGuard {
 
   onEmptyFrame(): void {
     if (!this.#frames.take(1)) throw tooMuch('frames that carry nothing')
+  }
+
+  /** Of a request that is over. */
+  onLateData(bytes: number): void {
+    if (bytes === 0 || bytes > this.#excused) return this.onEmptyFrame()
+    this.#excused -= bytes
   }
 
   onMalformed(): void {
@@ -51,6 +63,11 @@ export class FloodGuard {
   onRequestEnded(): void {
     this.#resets.give(1)
     this.#frames.give(framesPerRequest)
+  }
+
+  /** A request was ended here whose client could send so much more of it, and did not know. */
+  excuse(bytes: number): void {
+    this.#excused = Math.min(this.#mostExcused, this.#excused + Math.max(0, bytes))
   }
 
   onPieceSent(bytes: number): void {

@@ -145,7 +145,11 @@ class Account implements InboundSink {
 
 function read(pieces: readonly Buffer[]): Account {
   const account = new Account()
-  const guard = new FloodGuard({ resetsPerMinute: 1_000_000, emptyFramesPerMinute: 1_000_000 })
+  const guard = new FloodGuard({
+    resetsPerMinute: 1_000_000,
+    emptyFramesPerMinute: 1_000_000,
+    connectionWindowBytes: 65_535,
+  })
   const reader = new FrameReader(new Inbound(account, guard, { headBytes: 16_384, fields: 100 }))
   try {
     for (const piece of pieces) reader.read(piece)

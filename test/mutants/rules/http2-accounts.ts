@@ -26,7 +26,27 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['nothing behind our GOAWAY is heard', 'if (this.#stopped) return', '', end],
   ],
+  'flood-guard.ts': [
+    [
+      'DATA of what we ended costs nothing only as far as its window allowed',
+      'bytes > this.#excused',
+      'bytes < 0',
+      accounts,
+    ],
+  ],
   'connection.ts': [
+    [
+      'DATA that was on its way when we ended its request costs nothing',
+      'if (!stream.received) this.#guard.excuse(stream.body.window)',
+      '',
+      accounts,
+    ],
+    [
+      'DATA of what its client cancelled costs',
+      '    stream.received = true\n    stream.onGone()',
+      '    stream.onGone()',
+      limits,
+    ],
     [
       'an answer that the client has is not under way',
       'if (!stream.finished) open += 1',

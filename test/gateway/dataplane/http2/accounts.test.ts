@@ -75,6 +75,32 @@ describe('requests that the client makes us end', () => {
   })
 })
 
+describe('DATA of a request that we ended', () => {
+  const early = async (t: Parameters<typeof createScene>[0]) => {
+    const scene = await createScene(t, { emptyFramesPerMinute: 30 }, (stream) => answer(stream, 'early'))
+    const client = await scene.connect()
+    client.send(open(1))
+    await waitUntil(() => client.answer(1).reset === 0)
+    await waitUntil(() => scene.ends.size === 1)
+    return client
+  }
+  const pieces = () => Array.from({ length: 200 }, () => data(1, 'x'))
+
+  test('costs nothing as far as its window allowed: it was on its way', async (t) => {
+    const client = await early(t)
+    client.send(...pieces())
+    await reachesEnd(client)
+    assert.equal(client.goneAway(), -1)
+  })
+
+  test('counts beyond that', async (t) => {
+    const client = await early(t)
+    client.send(...Array.from({ length: 4 }, () => data(1, Buffer.alloc(16_380))), ...pieces())
+    await waitUntil(() => client.closed())
+    assert.equal(client.goneAway(), calm)
+  })
+})
+
 describe('windows of streams that begin', () => {
   const blocked = (stream: Http2Stream): void => {
     stream.respond(200, [], false)
