@@ -87,6 +87,11 @@ export class ClientSession implements Limited {
     return this.#ready && !this.#checking && this.#calls.size < this.#allowed
   }
 
+  /** It takes no more requests, however soon those that it has are over. */
+  get isEnding(): boolean {
+    return this.#session?.closed === true
+  }
+
   /** Streams that the server allows, as far as they are used. */
   get allowed(): number {
     return this.#allowed
@@ -146,8 +151,9 @@ export class ClientSession implements Limited {
 
   /** Takes no more requests; ends with the last one under way. */
   close(): void {
-    if (this.#session === null) this.fail(closed)
-    else this.#session.close()
+    if (this.#session === null) return this.fail(closed)
+    this.#session.close()
+    if (this.#ready && this.#calls.size === 0 && !this.#checking) this.#awaitRequest()
   }
 
   /** Ends it, and all that is under way. */
@@ -170,6 +176,7 @@ export class ClientSession implements Limited {
       this.fail(new UpstreamTimeout('UPSTREAM_CONNECT_TIMEOUT', `no connection within ${connectMs} ms`))
     else if (this.#checking)
       this.fail(new Error(`the connection is dead: no sign of life in ${connectMs} ms`))
+    else if (this.isEnding) this.fail(closed)
     else this.close()
   }
 
@@ -214,8 +221,10 @@ export class ClientSession implements Limited {
     this.#owner.onReady(this)
   }
 
+  /** Or for the peer to close its side as well, which it may never do. */
   #awaitRequest(): void {
-    this.deadlineMs = this.#owner.deadlines.after(this.#owner.timeouts.keepAliveMs)
+    const { connectMs, keepAliveMs } = this.#owner.timeouts
+    this.deadlineMs = this.#owner.deadlines.after(this.isEnding ? connectMs : keepAliveMs)
   }
 
   #countControl(): void {

@@ -16,14 +16,17 @@ export interface Http2ClientOptions {
   readonly deadlines: Deadlines
 }
 
-/** A server that allows few streams, or none, must not make us open connections without end. */
+/**
+ * A server that allows few streams, or none, must not make us open connections without end. Those that only end what is
+ * under way on them do not count: their requests do.
+ */
 const mostSessions = 32
 
 export class Http2Client implements Transport, SessionOwner {
   readonly timeouts: ClientTimeouts
   readonly deadlines: Deadlines
   readonly target: TargetAddress
-  readonly #most: number
+  readonly #requests: number
   readonly #sessions = new Set<ClientSession>()
   readonly #waiting: ClientCall[] = []
   #connecting = 0
@@ -33,7 +36,7 @@ export class Http2Client implements Transport, SessionOwner {
 
   constructor({ target, requests, timeouts, deadlines }: Http2ClientOptions) {
     this.target = target
-    this.#most = Math.min(requests, mostSessions)
+    this.#requests = requests
     this.timeouts = timeouts
     this.deadlines = deadlines
   }
@@ -91,10 +94,17 @@ export class Http2Client implements Transport, SessionOwner {
 
   #openForWaiting(): void {
     while (this.#waiting.length > this.#connecting * this.#expected) {
-      if (this.#sessions.size >= this.#most) return
+      if (!this.#mayOpen()) return
       this.#connecting += 1
       this.#sessions.add(new ClientSession(this))
     }
+  }
+
+  #mayOpen(): boolean {
+    if (this.#sessions.size >= this.#requests) return false
+    let lasting = 0
+    for (const session of this.#sessions) if (!session.isEnding) lasting += 1
+    return lasting < mostSessions
   }
 
   #closeUnused(): void {

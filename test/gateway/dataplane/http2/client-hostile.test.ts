@@ -206,6 +206,20 @@ describe('the HTTP/2 client before an upstream that', () => {
     assert.equal(upstream.connections.length, 2)
   })
 
+  for (const until of ['nobody has used it for a while', 'the client is closed']) {
+    it(`never closes its side is left when ${until}`, async () => {
+      await open((to, id) => to.send(whole(id, 'whole')), {
+        keepAliveMs: until.startsWith('nobody') ? 200 : 60_000,
+        connectMs: 200,
+      })
+      await over(ask(client, '/'))
+      // It reads nothing from here on, the end of the connection least of all.
+      for (const { socket } of upstream.connections) socket.pause()
+      if (until.startsWith('nobody')) await new Promise((resolve) => setTimeout(resolve, 1_000))
+      await client.close()
+    })
+  }
+
   it('is only slow keeps its connection', async () => {
     await open(
       (to, id, nth) => {

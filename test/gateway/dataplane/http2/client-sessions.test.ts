@@ -149,6 +149,20 @@ describe('the sessions of the HTTP/2 client', () => {
     assert.equal(upstream.connections, 2)
   })
 
+  it('opens others, however many connections only end what is under way on them', async () => {
+    await open((stream) => stream.respond({ ':status': 200 }), {
+      timeouts: { headersMs: 60_000, bodyIdleMs: 60_000 },
+      requests: 100,
+    })
+    for (let i = 0; i < 40; i++) {
+      ask(client, `/${i}`)
+      await waitUntil(() => upstream.streams.length === i + 1)
+      upstream.streams[i]?.session?.goaway(0)
+    }
+    assert.equal(upstream.connections, 40)
+    for (const stream of upstream.streams) stream.end()
+  })
+
   it('ends what is under way before it is closed', async () => {
     const held: ServerHttp2Stream[] = []
     await open((stream) => void held.push(stream))
