@@ -27,6 +27,13 @@ describe('an event stream', () => {
     whole.client.socket.destroy()
   })
 
+  test('an event stream ends with its token also where a plugin held much of it back first', async () => {
+    const stream = await open('/held/stream', { exp: inSeconds(2) })
+    await waitUntil(() => stream.client.closed || stream.client.ended)
+    assert.ok(stream.client.received.length > 200_000)
+    assert.equal((await waitUntil(() => lineOf(stream.path))).code, 'AEGIS_TOKEN_EXPIRED')
+  })
+
   test('an event stream over HTTP/2 is reset when its token expires; the connection and its other streams stay', async () => {
     const ready = gateway.logs().find(({ msg }) => msg === 'ready') as { listeners: { port: number }[] }
     const session = connectHttp2(`http://127.0.0.1:${ready.listeners[1]?.port}`)

@@ -17,12 +17,26 @@ import {
 
 const eventStream = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n'
 const download = 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\nfirst part'
+/** More than a socket takes at once, after which a plugin lets go of it. */
+const heldBytes = 200_000
+const burst = `${eventStream}data: ${'x'.repeat(heldBytes)}\n\n`
+/** A plugin that looks at the beginning of every answer. */
+const looking = `export default {
+  name: 'looking',
+  schema: { type: 'object', additionalProperties: false, properties: {} },
+  onFailure: 'deny',
+  create: () => ({
+    onResponse: (ex) => { if (ex.responseSource === 'upstream') ex.inspectResponseBody(${heldBytes}) },
+    onResponseBody: () => undefined,
+  }),
+}`
 export const mask = Buffer.from([9, 8, 7, 6])
 
 export async function startLongLivedScene() {
   const service = await createTunnelService((side) => {
     const path = pathOf(side.head)
-    if (path.includes('stream')) side.socket.write(eventStream)
+    if (path.startsWith('/held')) side.socket.write(burst)
+    else if (path.includes('stream')) side.socket.write(eventStream)
     else if (path.includes('download')) side.socket.write(download)
     else side.socket.write(agreeTo(side.head))
   })
@@ -44,6 +58,7 @@ export async function startLongLivedScene() {
           { id: 'api', paths: ['/api/*'], upstream: 'api' },
           { id: 'other', paths: ['/other/*'], upstream: 'other' },
           { id: 'open', paths: ['/open/*'], upstream: 'api', auth: 'none' },
+          { id: 'held', paths: ['/held/*'], upstream: 'api' },
           { id: 'keep', paths: ['/keep/*'], upstream: 'api', longLived: { onExpiry: 'keep' } },
           { id: 'idle', paths: ['/idle/*'], upstream: 'api', longLived: { idleMs: 1_500 } },
           { id: 'aged', paths: ['/aged/*'], upstream: 'api', longLived: { maxMs: 1_500 } },
@@ -55,11 +70,13 @@ export async function startLongLivedScene() {
         { id: 'cors', plugin: 'cors' },
         { ...jwtEntry, config: { ...jwtEntry.config, clockToleranceSeconds: 0 } },
         { id: 'tenant', plugin: 'tenant' },
+        { id: 'looking', plugin: './looking.ts', scope: { routes: ['held'] } },
         { id: 'observability', plugin: 'observability' },
       ],
     }),
   )
   const { dir } = config
+  await writeFile(join(dir, 'looking.ts'), looking)
   const read = async (name: string) => JSON.parse(await readFile(join(dir, name), 'utf8'))
   // biome-ignore lint/suspicious/noExplicitAny: tests change what they are about.
   const original: { routes: any; plugins: any } = {

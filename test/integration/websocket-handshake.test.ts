@@ -31,6 +31,14 @@ const slowPlugin = `export default {
   }),
 }`
 
+/** One that makes two lines of a header. */
+const splittingPlugin = `export default {
+  name: 'splitting',
+  schema: { type: 'object', additionalProperties: false, properties: {} },
+  onFailure: 'deny',
+  create: () => ({ onResponse: (ex) => ex.setResponseHeader('x-note', 'a\\r\\nset-cookie: evil=1') }),
+}`
+
 describe('the handshake of a WebSocket', () => {
   let service: TunnelService
   let gateway: TestGateway
@@ -55,6 +63,7 @@ describe('the handshake of a WebSocket', () => {
             { id: 'undici', paths: ['/undici/*'], upstream: 'undici' },
             { id: 'open', paths: ['/open/*'], upstream: 'api', auth: 'none' },
             { id: 'slow', paths: ['/slow/*'], upstream: 'api', auth: 'none' },
+            { id: 'splitting', paths: ['/splitting/*'], upstream: 'api', auth: 'none' },
           ],
         },
         plugins: [
@@ -67,12 +76,14 @@ describe('the handshake of a WebSocket', () => {
           jwtEntry,
           { id: 'tenant', plugin: 'tenant' },
           { id: 'slow', plugin: './slow.ts', scope: { routes: ['slow'] } },
+          { id: 'splitting', plugin: './splitting.ts', scope: { routes: ['splitting'] } },
           { id: 'observability', plugin: 'observability' },
         ],
       }),
     )
     remove = config.remove
     await writeFile(join(config.dir, 'slow.ts'), slowPlugin)
+    await writeFile(join(config.dir, 'splitting.ts'), splittingPlugin)
     gateway = await startGateway({ configDir: config.dir })
     token = await createTestToken()
   })
@@ -250,6 +261,16 @@ describe('the handshake of a WebSocket', () => {
     side.socket.end()
     await waitUntil(() => client.ended)
     assert.ok(client.received.equals(expected), `${client.received.length} of ${expected.length} bytes`)
+    client.socket.destroy()
+  })
+
+  test('where a plugin makes two lines of a header there is no tunnel, and the service is let go of', async () => {
+    const path = nextPath('/splitting')
+    const client = await openRaw(gateway.port, handshake(path))
+    assert.equal(statusOfSide(client), 500)
+    assert.doesNotMatch(client.head, /evil/)
+    const side = await service.find(path)
+    await waitUntil(() => side.ended || side.closed)
     client.socket.destroy()
   })
 

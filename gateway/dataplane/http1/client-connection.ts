@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Trailers } from '../trailers.ts'
 import type { TargetAddress } from '../upstream/target-address.ts'
-import type { UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream/transport.ts'
+import type { Queued, UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream/transport.ts'
 import type { Deadlines, Limited } from './deadlines.ts'
 import { type Fields, SyntaxFault } from './fields.ts'
 import { toRequestHead } from './request-head.ts'
@@ -30,13 +30,16 @@ export class UpstreamTimeout extends Error {
 }
 
 /** A request and whoever waits for its answer. */
-export class Call implements UpstreamStream {
+export class Call implements UpstreamStream, Queued {
   readonly request: UpstreamRequest
   readonly handler: UpstreamHandler
   /** Why nobody waits any longer. */
   aborted: Error | null = null
   /** null before it goes out and once it is over, so that a connection is never asked for what belongs to an earlier call. */
   connection: ClientConnection | null = null
+  full = false
+  /** Where it waits for a connection. */
+  line: Call[] | null = null
 
   constructor(request: UpstreamRequest, handler: UpstreamHandler) {
     this.request = request
@@ -54,6 +57,11 @@ export class Call implements UpstreamStream {
   abort(reason: Error): void {
     this.aborted ??= reason
     this.connection?.fail(reason)
+  }
+
+  leave(): void {
+    const at = this.line?.indexOf(this) ?? -1
+    if (at >= 0) this.line?.splice(at, 1)
   }
 }
 

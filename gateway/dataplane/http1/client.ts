@@ -1,7 +1,7 @@
 // A lean HTTP/1.1 client over node:net and node:tls (docs/decisions/http1.md has what it buys): the connections to one
 // target, and the requests that wait for one. Worker thread; made by upstream/pools.ts.
 import type { TargetAddress } from '../upstream/target-address.ts'
-import type { Transport, UpstreamHandler, UpstreamRequest } from '../upstream/transport.ts'
+import type { Queued, Transport, UpstreamHandler, UpstreamRequest } from '../upstream/transport.ts'
 import { Call, ClientConnection, type ClientTimeouts, type ConnectionPool } from './client-connection.ts'
 import type { Deadlines } from './deadlines.ts'
 
@@ -38,17 +38,19 @@ export class Http1Client implements Transport, ConnectionPool {
     this.readBuffer = readBuffer
   }
 
-  dispatch(request: UpstreamRequest, handler: UpstreamHandler): boolean {
+  dispatch(request: UpstreamRequest, handler: UpstreamHandler): Queued | null {
     const call = new Call(request, handler)
     if (request.upgrade) return this.#dispatchHandshake(call)
     this.#settle()
     const free = this.#waiting.length === 0 ? this.#free.pop() : undefined
     if (free !== undefined) {
       if (!free.start(call)) this.onFree(free)
-      return true
+      return null
     }
+    call.line = this.#waiting
     this.#waiting.push(call)
-    return this.#serveWaiting()
+    call.full = !this.#serveWaiting()
+    return call
   }
 
   close(): Promise<void> {
@@ -81,9 +83,9 @@ export class Http1Client implements Transport, ConnectionPool {
   }
 
   /** A tunnel has a connection of its own, which never becomes one of the pool's. */
-  #dispatchHandshake(call: Call): boolean {
+  #dispatchHandshake(call: Call): null {
     new ClientConnection(new HandshakePool(this, call), this.#target, true)
-    return true
+    return null
   }
 
   /** A connection for each request that waits; false: there may be no more. */

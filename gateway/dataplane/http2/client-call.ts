@@ -5,7 +5,7 @@ import { UpstreamTimeout } from '../http1/client-connection.ts'
 import type { Limited } from '../http1/deadlines.ts'
 import type { UploadOwner } from '../http1/upload.ts'
 import type { Trailers } from '../trailers.ts'
-import type { UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream/transport.ts'
+import type { Queued, UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream/transport.ts'
 import { toAnswerFields, toAnswerTrailers } from './answer-fields.ts'
 import type { ClientSession, SessionOwner } from './client-session.ts'
 import { Http2Fault } from './dial.ts'
@@ -17,8 +17,10 @@ const noBytes = Buffer.alloc(0)
 /** How often a request goes out anew because a connection was closed before the server had seen it. */
 const mostStarts = 3
 
-export class ClientCall implements UpstreamStream, UploadOwner, Limited {
+export class ClientCall implements UpstreamStream, Queued, UploadOwner, Limited {
   deadlineMs = 0
+  /** How many streams a connection that is on its way will take is not known before it is up. */
+  readonly full = true
   readonly request: UpstreamRequest
   readonly #handler: UpstreamHandler
   readonly #owner: SessionOwner
@@ -91,11 +93,17 @@ export class ClientCall implements UpstreamStream, UploadOwner, Limited {
     this.fail(reason)
   }
 
+  leave(): void {
+    this.#over = true
+    this.#owner.onLeft(this)
+  }
+
   /** Ends it. */
   fail(error: Error): void {
     if (this.#over) return
     this.#settle()
-    this.#stream?.close(constants.NGHTTP2_CANCEL)
+    if (this.#stream === null) this.#owner.onLeft(this)
+    else this.#stream.close(constants.NGHTTP2_CANCEL)
     this.#handler.onError(error)
   }
 

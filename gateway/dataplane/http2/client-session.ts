@@ -26,6 +26,8 @@ export interface SessionOwner {
   onGone(session: ClientSession, connectError: Error | null): void
   /** The server has not seen this request: it may go out anew. */
   onUnprocessed(call: ClientCall): void
+  /** Nobody waits for it any longer. */
+  onLeft(call: ClientCall): void
 }
 
 /** However many streams a server allows: one slow connection should not carry everybody. */

@@ -3,7 +3,7 @@
 import type { ClientTimeouts } from '../http1/client-connection.ts'
 import type { Deadlines } from '../http1/deadlines.ts'
 import type { TargetAddress } from '../upstream/target-address.ts'
-import type { Transport, UpstreamHandler, UpstreamRequest } from '../upstream/transport.ts'
+import type { Queued, Transport, UpstreamHandler, UpstreamRequest } from '../upstream/transport.ts'
 import { ClientCall } from './client-call.ts'
 import { ClientSession, type SessionOwner } from './client-session.ts'
 import { Http2Fault } from './dial.ts'
@@ -41,20 +41,20 @@ export class Http2Client implements Transport, SessionOwner {
     this.deadlines = deadlines
   }
 
-  dispatch(request: UpstreamRequest, handler: UpstreamHandler): boolean {
+  dispatch(request: UpstreamRequest, handler: UpstreamHandler): Queued | null {
     const call = new ClientCall(this, request, handler)
     if (request.upgrade) {
       call.fail(new Http2Fault('UPSTREAM_NO_TUNNEL', 'a WebSocket cannot go to an HTTP/2 upstream'))
-      return true
+      return null
     }
     for (const session of this.#sessions) {
       if (!session.hasRoom) continue
       call.start(session)
-      return true
+      return null
     }
     this.#waiting.push(call)
     this.#openForWaiting()
-    return false
+    return call
   }
 
   close(): Promise<void> {
@@ -90,6 +90,11 @@ export class Http2Client implements Transport, SessionOwner {
     this.#waiting.unshift(call)
     for (const session of this.#sessions) if (session.hasRoom) return this.onRoom(session)
     this.#openForWaiting()
+  }
+
+  onLeft(call: ClientCall): void {
+    const at = this.#waiting.indexOf(call)
+    if (at >= 0) this.#waiting.splice(at, 1)
   }
 
   #openForWaiting(): void {

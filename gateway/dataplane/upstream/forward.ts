@@ -67,7 +67,7 @@ function send(
   call: UpstreamCall,
   { endpoint, headers, body }: Try,
 ): void {
-  const free = upstream.poolOf(endpoint).transport.dispatch(
+  const queued = upstream.poolOf(endpoint).transport.dispatch(
     {
       path: ex.query === '' ? ex.upstreamPath : `${ex.upstreamPath}?${ex.query}`,
       method: ex.method,
@@ -78,7 +78,7 @@ function send(
     },
     call,
   )
-  if (!free) call.limitQueueing()
+  if (queued !== null) call.wait(queued)
 }
 
 function headersFor(ex: Exchange, upstream: UpstreamHandle, endpoint: Endpoint): string[] {

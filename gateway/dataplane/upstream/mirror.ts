@@ -8,7 +8,7 @@ import type { Attempt, Outcome } from './attempt.ts'
 import { BodyCopy } from './body-copy.ts'
 import { explainFailure } from './failure.ts'
 import { RequestBody } from './request-body.ts'
-import type { UpstreamHandler, UpstreamStream } from './transport.ts'
+import type { Queued, UpstreamHandler, UpstreamStream } from './transport.ts'
 import type { UpstreamHandle } from './upstream-handle.ts'
 
 /** dropped: no place, no target, or a body that is too large; nothing was sent. */
@@ -63,7 +63,7 @@ function sendCopy(
   const endpoint = cluster.pick([], ex)
   if (endpoint === null) return false
   const discard = new Discard(cluster.begin(endpoint, ex), config.timeouts.headersMs, onResult)
-  upstream.poolOf(endpoint).transport.dispatch(
+  discard.queued = upstream.poolOf(endpoint).transport.dispatch(
     {
       method: ex.method,
       path: ex.query === '' ? ex.upstreamPath : `${ex.upstreamPath}?${ex.query}`,
@@ -79,6 +79,7 @@ function sendCopy(
 
 /** Reads an answer to its end, within limits of size and time, and keeps nothing of it. */
 class Discard implements UpstreamHandler {
+  queued: Queued | null = null
   readonly #attempt: Attempt
   readonly #onResult: (result: MirrorResult) => void
   readonly #timer: NodeJS.Timeout
@@ -125,7 +126,8 @@ class Discard implements UpstreamHandler {
   /** After a head, that we hang up on a long answer is no failure of its upstream. */
   #giveUp(): void {
     this.#end(this.#status === 0 ? 'timeout' : 'ok')
-    this.#stream?.abort(unwanted)
+    if (this.#stream === null) this.queued?.leave()
+    else this.#stream.abort(unwanted)
   }
 
   #end(outcome: Outcome): void {

@@ -59,9 +59,17 @@ export interface UpstreamHandler {
   onError(error: Error): void
 }
 
+/** A request that waits for a connection. */
+export interface Queued {
+  /** None is on its way for it: it waits for who knows how long. */
+  readonly full: boolean
+  /** Nobody waits for it any longer; before `onStart` only. Its handler hears of nothing more. */
+  leave(): void
+}
+
 export interface Transport {
-  /** False: the request waits for a connection, for who knows how long. */
-  dispatch(request: UpstreamRequest, handler: UpstreamHandler): boolean
+  /** null: it went out, or has failed. */
+  dispatch(request: UpstreamRequest, handler: UpstreamHandler): Queued | null
   /** Lets requests under way end; resolves when the last connection is closed. */
   close(): Promise<unknown>
 }

@@ -3,11 +3,22 @@ import { type Duplex, Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { addField, type Fields } from '../http1/fields.ts'
 import type { Trailers } from '../trailers.ts'
-import type { BodySource, Transport, UpstreamHandler, UpstreamRequest, UpstreamStream } from './transport.ts'
+import type {
+  BodySource,
+  Queued,
+  Transport,
+  UpstreamHandler,
+  UpstreamRequest,
+  UpstreamStream,
+} from './transport.ts'
+
+/** undici has no way out of its line: whoever left is found out at the head of it. */
+const queued: Queued = { full: true, leave() {} }
 
 export function createUndiciTransport(pool: Dispatcher): Transport {
   return {
-    dispatch: (request, handler) => pool.dispatch(toDispatch(request), toDispatchHandler(handler)),
+    dispatch: (request, handler) =>
+      pool.dispatch(toDispatch(request), toDispatchHandler(handler)) ? null : queued,
     close: () => pool.close(),
   }
 }

@@ -17,7 +17,7 @@ import { isAgreement } from './handshake.ts'
 import { HeldAnswer } from './held-answer.ts'
 import type { Race } from './race.ts'
 import { RequestBody } from './request-body.ts'
-import type { UpstreamHandler, UpstreamStream } from './transport.ts'
+import type { Queued, UpstreamHandler, UpstreamStream } from './transport.ts'
 import { joinTunnel } from './tunnel.ts'
 import type { UpstreamHandle } from './upstream-handle.ts'
 
@@ -53,6 +53,7 @@ export class UpstreamCall implements UpstreamHandler {
   readonly #startedAt = performance.now()
   /** null while it waits for a connection. */
   #stream: UpstreamStream | null = null
+  #queued: Queued | null = null
   #queueTimer: NodeJS.Timeout | undefined
   /** Of the final answer; 0 before it came. */
   #status = 0
@@ -90,7 +91,8 @@ export class UpstreamCall implements UpstreamHandler {
     if (this.#over) return
     this.#over = true
     this.#close('cancelled')
-    this.#stream?.abort(unwanted)
+    if (this.#stream === null) this.#queued?.leave()
+    else this.#stream.abort(unwanted)
   }
 
   /** Another try of the request was quicker: the time of that one is the request's. */
@@ -99,9 +101,11 @@ export class UpstreamCall implements UpstreamHandler {
     this.abort()
   }
 
-  /** The pool has no free connection: the wait for one is bounded like the wait for an answer. */
-  limitQueueing(): void {
+  /** Where no connection is on its way, the wait for one is bounded like the wait for an answer. */
+  wait(queued: Queued): void {
     if (this.#stream !== null || this.#over || !this.#counted) return
+    this.#queued = queued
+    if (!queued.full) return
     const { headersMs } = this.#upstream.config.timeouts
     this.#queueTimer = setTimeout(() => {
       this.abort()
@@ -183,9 +187,9 @@ export class UpstreamCall implements UpstreamHandler {
     this.#account()
     this.#attempt.answered()
     startAnswer(ex, 101, toDownstreamHeaders(fields), () => {
-      if (ex.ended || socket.destroyed) {
+      if (ex.ended || socket.destroyed || ex.unsendable !== null) {
+        this.#end(socket.destroyed ? 'reset' : 'cancelled')
         socket.destroy()
-        this.#end('reset')
         return answerInstead(ex, explainFailure(new Error('the tunnel was closed'), true).reply)
       }
       // A tunnel is under way for as long as it is open.
@@ -236,8 +240,8 @@ export class UpstreamCall implements UpstreamHandler {
     // Over HTTP/2 the end may say more than the last byte: trailers, or that the answer is broken.
     if (length !== undefined && this.#upstream.config.transport !== 'http2')
       this.#due = Number(length) - held.length
-    if (held.length > 0 && !ex.down.write(held)) return ex.down.onDrain(() => stream.resume())
-    stream.resume()
+    if (held.length > 0 && !ex.down.write(held)) ex.down.onDrain(() => stream.resume())
+    else stream.resume()
     // Streams (SSE above all) show their head before their first byte of body; where a body came along with the head,
     // both go out in one write.
     if (this.#due >= 0) return

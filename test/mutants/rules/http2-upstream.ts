@@ -12,6 +12,27 @@ const tls = ['test/integration/upstream-tls.test.ts']
 
 export const http2UpstreamMutants: readonly Mutant[] = [
   {
+    rule: 'Connections that only end what is under way do not keep others from being opened',
+    ...{ file: `${plane}/http2/client.ts`, tests: sessions },
+    find: 'if (!session.isEnding) lasting += 1',
+    replace: 'lasting += 1',
+  },
+  {
+    rule: 'A session whose peer never closes its side is ended',
+    ...{ file: `${plane}/http2/client-session.ts`, tests: hostile },
+    find: 'else if (this.isEnding) this.fail(closed)',
+    replace: '',
+  },
+  {
+    rule: 'Nothing is kept of a request that left before a connection came',
+    ...{
+      file: `${plane}/upstream/upstream-call.ts`,
+      tests: ['test/gateway/dataplane/upstream/queued.test.ts'],
+    },
+    find: 'if (this.#stream === null) this.#queued?.leave()',
+    replace: 'if (this.#stream === null) return',
+  },
+  {
     rule: 'A trailer never says what a known header says',
     ...{ file: `${plane}/trailers.ts`, tests: trailers },
     find: 'return !never.has(plain) && !neverBegins.test(plain)',

@@ -31,6 +31,19 @@ const certRules = { ...certs, file: 'plugins/client-cert/rules.ts' }
 
 export const handshakeMutants: readonly Mutant[] = [
   {
+    ...call,
+    rule: 'no header of a 101 is two lines',
+    find: ' || socket.destroyed || ex.unsendable !== null) {',
+    replace: ' || socket.destroyed) {',
+  },
+  {
+    ...call,
+    tests: ['test/integration/event-streams.test.ts'],
+    rule: 'an event stream that was held back is asked about again like any other',
+    find: '!ex.down.write(held)) ex.down.onDrain',
+    replace: '!ex.down.write(held)) return ex.down.onDrain',
+  },
+  {
     ...handshake,
     rule: 'a handshake asks for websocket and nothing else',
     find: "upgrade.toLowerCase() === 'websocket' &&",

@@ -48,6 +48,18 @@ describe('the client of an upstream', () => {
   }
   const over = (...calls: Heard[]): Promise<unknown> => waitUntil(() => calls.every(({ ends }) => ends > 0))
 
+  it('says nothing to whoever left the line, and has the next one take its turn', async () => {
+    await open((socket, head) => socket.write(ok(pathOf(head))), { connections: 1 })
+    const request = { method: 'GET', path: '/', headers: [], body: null, length: -1, upgrade: false }
+    const [one, other] = [new Heard(), new Heard()]
+    const queued = [client.dispatch(request, one), client.dispatch(request, other)]
+    assert.deepEqual([queued[0]?.full, queued[1]?.full], [false, true])
+    queued[0]?.leave()
+    await over(other)
+    assert.deepEqual([other.status, one.ends, one.stream], [200, 0, null])
+    assert.equal(upstream.heads.length, 1)
+  })
+
   it('uses a connection again, for one request at a time', async () => {
     await open((socket, head) => socket.write(ok(pathOf(head))))
     for (let i = 0; i < 5; i++) {

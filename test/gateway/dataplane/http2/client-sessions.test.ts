@@ -60,11 +60,23 @@ describe('the sessions of the HTTP/2 client', () => {
       { method: 'GET', path: '/', headers: [], body: null, length: -1, upgrade: false },
       new Heard(),
     )
-    assert.equal(waits, false)
+    assert.equal(waits?.full, true)
     await waitUntil(() => upstream.streams.length === 1)
     for (let i = 0; i < 4; i++) ask(client, `/${i}`)
     await waitUntil(() => upstream.streams.length === 5)
     assert.equal(upstream.connections, 3)
+  })
+
+  it('says nothing to whoever left the line, and has the next one take its turn', async () => {
+    await open(echo, { settings: { maxConcurrentStreams: 1 }, requests: 1 })
+    const [one, other] = [new Heard(), new Heard()]
+    const request = { method: 'GET', path: '/', headers: [], body: null, length: -1, upgrade: false }
+    const place = client.dispatch(request, one)
+    client.dispatch(request, other)
+    place?.leave()
+    await over(other)
+    assert.deepEqual([other.status, one.ends, one.stream], [200, 0, null])
+    assert.equal(upstream.streams.length, 1)
   })
 
   it('opens a bounded number of sessions to a server that allows no stream', async () => {
