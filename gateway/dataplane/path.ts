@@ -29,8 +29,8 @@ function markChars(chars: string): Uint8Array {
   return table
 }
 
-/** Parameters, escapes of a slash, a semicolon or a percent sign, and runs of slashes that are kept. */
-const ambiguity = /;|%(?:2F|3B|25)|\/\//
+/** Parameters, escapes of a slash or of what ends a path or begins a parameter or an escape, and runs of slashes that are kept. */
+const ambiguity = /;|%(?:2F|3B|25|3F|23)|\/\//
 
 /**
  * Takes an origin-form target (`/path?query`). Returns a sentence that says what is wrong instead of a target

@@ -1,6 +1,7 @@
 // As what other path could a laxer reader than us take a canonical one? Worker thread; called by routing.ts for the few
 // paths of which there are several readings. Servlet containers cut `;...` off segments before they compare; many
-// servers decode `%2F`, some decode twice (behind a proxy that decodes too); nearly all merge slashes.
+// servers decode `%2F`, some decode twice (behind a proxy that decodes too); nearly all merge slashes. Who decodes before
+// looking for the query (rewriting proxies do) ends the path at `%3F`, or at `%23`.
 
 export interface Reading {
   /** Of the form that router.ts takes: it decodes the literals it compares once more. */
@@ -12,7 +13,7 @@ export interface Reading {
 /** Nobody is known to decode more often. */
 const mostRounds = 2
 
-const dotSegment = /(?:^|\/)\.\.?(?:[;/]|$)/
+const dotSegment = /(?:^|\/)\.\.?(?:[;/?#]|$)/
 /** The readings that differ from `path`; a sentence where one of them leaves its place. */
 export function otherReadings(path: string): Reading[] | string {
   const readings: Reading[] = []
@@ -22,6 +23,9 @@ export function otherReadings(path: string): Reading[] | string {
       return 'An encoded slash in a parameter of the path is not accepted.'
     const plain = withoutParameters(text)
     if (plain !== path) readings.push({ path: plain, decoded: round > 0 })
+    // A rewrite may take the segment to another place, where it ends the path with what stands before it.
+    for (const end of [/[?#].*/s, /[?#][^/]*/g])
+      if (end.test(text)) readings.push({ path: withoutParameters(text.replace(end, '')), decoded: true })
     const next = decode(text)
     if (next === text) break
     if (dotSegment.test(next))

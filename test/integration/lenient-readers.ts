@@ -10,6 +10,7 @@ const cutParameters: Step = (path) => path.replace(/;[^/]*/g, '')
 const slashBackslashes: Step = (path) => path.replaceAll('\\', '/')
 const merge: Step = (path) => path.replace(/\/+/g, '/')
 const endAtNul: Step = (path) => path.replace(/\0.*/s, '')
+const endAtQuery: Step = (path) => path.replace(/[?#].*/s, '')
 
 function resolveDots(path: string): string {
   const kept: string[] = []
@@ -38,6 +39,7 @@ const tidiers: readonly (readonly Step[])[] = [
   [resolveDots, merge],
   [slashBackslashes, merge, resolveDots],
   [endAtNul, merge, resolveDots],
+  [endAtQuery, merge, resolveDots],
 ]
 
 /** Every reading of a path that goes up. */

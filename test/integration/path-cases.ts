@@ -31,6 +31,8 @@ export const spellings: readonly string[] = [
     'admin\\',
     '%255Cadmin',
   ],
+  // With what begins a query or a fragment once it is decoded.
+  ...['admin%3F', 'admin%3fx.css', 'admin%23', 'admin%253Fx', 'x%3Fadmin'],
   // With dots.
   ...[
     'admin.',

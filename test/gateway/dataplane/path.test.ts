@@ -115,6 +115,8 @@ describe('the canonical path', () => {
     ['/a%2Fb', true],
     ['/a%2561', true],
     ['/100%25', true],
+    ['/a%3fb', true],
+    ['/a%23b', true],
   ]
   for (const [target, expected] of ambiguous) {
     test(`says of ${target} that it can be read in ${expected ? 'more than one way' : 'one way'}`, () =>

@@ -21,6 +21,10 @@ describe('other readings of a canonical path', () => {
     ['/a%25252Fb', '/a%252Fb', '/a%2Fb'],
     ['/100%25', '/100%'],
     ['/%C3%BC%25', '/%C3%BC%'],
+    ['/a%3Fb', '/a?b', '/a'],
+    ['/a%3Fb/c', '/a?b/c', '/a', '/a/c'],
+    ['/a;x%23b/c', '/a/c', '/a'],
+    ['/a%253F', '/a%3F', '/a?', '/a'],
   ]
   for (const [path, ...expected] of cases) {
     test(`of ${path} are ${expected.join(' and ') || 'none'}`, () => {
@@ -48,6 +52,8 @@ describe('other readings of a canonical path', () => {
     ['/a/.%252E/b', /dot segment/],
     ['/a/x%252F..%252Fb', /dot segment/],
     ['/a/..%255Cb', /dot segment/],
+    ['/a/..%3Fb', /dot segment/],
+    ['/a/..%2523b', /dot segment/],
     ['/a;x%2Fb', /parameter/],
     ['/a%3Bx%2Fb', /parameter/],
     ['/a;x%252Fb', /parameter/],

@@ -97,6 +97,18 @@ const pathMutants: readonly Mutant[] = [
   },
   {
     ...readings,
+    rule: 'what begins a query or a fragment once it is decoded ends the path, or its segment',
+    find: 'if (end.test(text)) readings.push',
+    replace: "if (text === '') readings.push",
+  },
+  {
+    ...path,
+    rule: 'an encoded question mark or hash can be read in two ways',
+    find: '25|3F|23)',
+    replace: '25)',
+  },
+  {
+    ...readings,
     rule: 'a dot segment that decoding brings out is refused',
     find: 'if (dotSegment.test(next))',
     replace: "if (next === '')",
