@@ -207,7 +207,7 @@ describe('the HTTP/2 client before an upstream that', () => {
   })
 
   for (const until of ['nobody has used it for a while', 'the client is closed']) {
-    it(`never closes its side is left when ${until}`, async () => {
+    it(`never closes its side is left when ${until}`, { timeout: 15_000 }, async () => {
       await open((to, id) => to.send(whole(id, 'whole')), {
         keepAliveMs: until.startsWith('nobody') ? 200 : 60_000,
         connectMs: 200,
