@@ -64,6 +64,11 @@ export function listSecretFiles(value: unknown, configDir: string): string[] {
 
 function copy(value: unknown, walk: Walk): unknown {
   if (typeof value === 'string') return value.includes('${') ? expand(value, walk) : value
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    // JSON.parse makes Infinity of it, and JSON.stringify null of that.
+    walk.report(toPointer(walk.path), 'This number is too large: at most 1.79e308 can be held.')
+    return 0
+  }
   if (typeof value !== 'object' || value === null) return value
   if (walk.path.length >= deepest) {
     walk.report(toPointer(walk.path), `This is nested deeper than ${deepest} levels, which no config needs.`)

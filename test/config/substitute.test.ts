@@ -161,6 +161,17 @@ test('an unset variable is one problem, named with its place, not two', () => {
   assert.match(problems[1] ?? '', /plugins\.json#\/plugins\/2\/config\/limit The environment variable UNSET/)
 })
 
+test('refuses a number that is too large to be one, which would go on as null', () => {
+  const problems: string[] = []
+  const options = {
+    configDir: '/',
+    variables: {},
+    report: (...problem: string[]) => problems.push(problem.join(' ')),
+  }
+  substitute(JSON.parse('{"a": {"b": [1, -1e999]}, "c": 1e308}'), options)
+  assert.deepEqual(problems, ['/a/b/1 This number is too large: at most 1.79e308 can be held.'])
+})
+
 test('keys are never expanded, and the given files are never changed', () => {
   const files = goodFiles()
   files.routes.tenants[0].metadata = { '${NAME}': '${NAME}' }
