@@ -81,7 +81,8 @@ export class ServerConnection implements RequestSink, Limited {
 
   /** Closes an idle connection, or the one under way after its answer. */
   drain(): void {
-    if (this.#stream === null && !this.#detached && !this.#parser.inHead) this.destroy()
+    if (this.#stream !== null) this.#stream.last = true
+    else if (!this.#detached && !this.#parser.inHead) this.destroy()
     this.#draining = true
   }
 

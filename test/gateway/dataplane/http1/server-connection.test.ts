@@ -256,6 +256,17 @@ describe('a connection of a client', () => {
       assert.deepEqual(bodies(), ['one'])
     })
 
+    it('alone says so, with the answer under way: its client sends nothing more on it', async () => {
+      const held: ServerStream[] = []
+      await open((stream) => void held.push(stream))
+      client.socket.write(get('/1'))
+      await waitUntil(() => held.length === 1)
+      for (const connection of scene.connections) connection.drain()
+      answer(held[0] as ServerStream, 'one')
+      await waitUntil(() => client.closed())
+      assert.match(client.received(), /connection: close/)
+    })
+
     it('serves the request whose head it is reading', async () => {
       await open()
       client.socket.write(get('/1').slice(0, 10))
