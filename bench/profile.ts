@@ -1,4 +1,4 @@
-// `node bench/profile.ts [--gateway aegis-no-plugins] [--seconds 8] [--top 40]`: where the worker's time goes under small GETs.
+// `node bench/profile.ts [--gateway aegis-no-plugins] [--http2] [--seconds 8] [--top 40]`: where the worker's time goes under small GETs.
 // Writes the profile to bench/results too (open it in a browser's developer tools).
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,13 +7,16 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { aegisFullChain, aegisNoPlugins } from './gateways/aegis.ts'
+import { measureHttp2 } from './load/h2load.ts'
 import { measureRequests } from './load/requests.ts'
 import { byFile, byFunction, type CpuProfile, type Line, topLines } from './profile/top.ts'
+import type { Turn } from './scenario.ts'
 import { paths, startUpstream } from './upstream.ts'
 
 const { values } = parseArgs({
   options: {
     gateway: { type: 'string', default: 'aegis-full-chain' },
+    http2: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '8' },
     top: { type: 'string', default: '40' },
   },
@@ -22,7 +25,10 @@ const results = fileURLToPath(new URL('results', import.meta.url))
 const warmUpSeconds = 4
 const directory = await mkdtemp(join(tmpdir(), 'aegis-profile-'))
 const nodeFlags = ['--import', fileURLToPath(new URL('profile/preload.ts', import.meta.url))]
-const gateways = [aegisFullChain({ nodeFlags }), aegisNoPlugins({ nodeFlags })]
+const options = { nodeFlags, http2: values.http2 }
+const gateways = [aegisFullChain(options), aegisNoPlugins(options)]
+const measure = (turn: Turn) =>
+  values.http2 ? measureHttp2(turn) : measureRequests(turn, { path: paths.small })
 const gateway = gateways.find(({ name }) => name === values.gateway)
 if (gateway === undefined)
   throw new Error(
@@ -35,13 +41,10 @@ try {
   const running = await gateway.start(upstream, directory)
   try {
     const turn = { running, upstream, directory, number: 0, warmUp: false }
-    await measureRequests({ ...turn, seconds: warmUpSeconds }, { path: paths.small })
+    await measure({ ...turn, seconds: warmUpSeconds })
     process.kill(running.pid, 'SIGUSR2')
-    await measureRequests({ ...turn, seconds: 3 }, { path: paths.small })
-    const { cost, perSecond } = await measureRequests(
-      { ...turn, seconds: Number(values.seconds) },
-      { path: paths.small },
-    )
+    await measure({ ...turn, seconds: 3 })
+    const { cost, perSecond } = await measure({ ...turn, seconds: Number(values.seconds) })
     process.kill(running.pid, 'SIGUSR2')
     console.log(
       `${gateway.name}: ${cost.toFixed(1)} us/request, ${perSecond.toFixed(0)} req/s, while sampled`,
