@@ -169,7 +169,7 @@ describe('gateways that share their config in Consul KV', () => {
       assert.equal(answer.status, 409, JSON.stringify(answer.body))
       assert.match(JSON.stringify(answer.body), /Consul KV cannot be read/)
     }
-    for (const one of load) assert.deepEqual((await one.stop()).bad, {})
+    for (const one of load) assert.deepEqual((await one.stop(20)).bad, {})
 
     const [first] = members
     await first.gateway.stop()

@@ -79,9 +79,7 @@ describe('a gateway that finds its upstreams in Consul', () => {
     await isAnswering('a')
     await consul.setStatus('b', 'passing')
     await isAnswering('a,b')
-    const { done, bad } = await load.stop()
-    assert.deepEqual(bad, {})
-    assert.ok(done > 100)
+    assert.deepEqual((await load.stop(100)).bad, {})
   })
 
   test('keeps the connections to endpoints that stay', async () => {
@@ -168,7 +166,7 @@ describe('a gateway that finds its upstreams in Consul', () => {
       await patch({ consul: { service: 'api', tag: 'v1' } })
       assert.equal(await answering('/shared'), 'a,b')
     }
-    assert.deepEqual((await load.stop()).bad, {})
+    assert.deepEqual((await load.stop(20)).bad, {})
   })
 
   test('stays with the last endpoints while Consul is away, also over a restart, and follows again when it is back', async () => {
@@ -182,7 +180,7 @@ describe('a gateway that finds its upstreams in Consul', () => {
     const admin = createAdmin(gateway)
     await waitUntil(async () => (await admin('GET', '/admin/status')).body.state.consul.up === false)
     assert.equal(await answering('/shared'), 'a,b')
-    assert.deepEqual((await load.stop()).bad, {})
+    assert.deepEqual((await load.stop(20)).bad, {})
 
     await gateway.stop()
     gateway = await startGateway({ configDir: config.dir })
@@ -204,7 +202,7 @@ describe('a gateway that finds its upstreams in Consul', () => {
     assert.equal(await answering('/shared'), 'a,b')
     await consul.register({ name: 'api', id: 'c', port: backends.c.port, tags: ['v1'] })
     await isAnswering('c')
-    assert.deepEqual((await again.stop()).bad, {})
+    assert.deepEqual((await again.stop(20)).bad, {})
   })
 })
 

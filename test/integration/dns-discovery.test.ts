@@ -65,7 +65,7 @@ describe('a gateway that finds its upstreams in DNS', () => {
     assert.equal((await ask(gateway.port, '/own', { host: 'tenant123.example.com' })).status, 503)
     point(first.port)
     await waitUntil(async () => (await text('/own')) === `first node.test:${first.port}`)
-    const { bad } = await load.stop()
+    const { bad } = await load.stop(20)
     assert.deepEqual(Object.keys(bad), ['503 AEGIS_NO_HEALTHY_UPSTREAM'])
 
     const steady = createSteadyLoad({
@@ -96,7 +96,7 @@ describe('a gateway that finds its upstreams in DNS', () => {
     const before = dns.asked.length
     await waitUntil(() => dns.asked.length > before + 3)
     assert.equal(await text('/own'), `second node.test:${second.port}`)
-    assert.deepEqual((await steady.stop()).bad, {})
+    assert.deepEqual((await steady.stop(20)).bad, {})
   })
 })
 

@@ -1,6 +1,7 @@
 // Clients that ask one after another for as long as a test wants, and what they were not given.
 import { Agent } from 'node:http'
 import { ask } from './ask.ts'
+import { waitUntil } from './gateway.ts'
 
 export interface SteadyLoadOptions {
   readonly port: number
@@ -10,8 +11,8 @@ export interface SteadyLoadOptions {
 }
 
 export interface SteadyLoad {
-  /** Ends it; resolves with the number of good answers and, by what they were, those of the others. */
-  stop(): Promise<{ readonly done: number; readonly bad: Readonly<Record<string, number>> }>
+  /** Ends it once so many were answered well, or any was not; resolves with the answers that were not good, by what they were. */
+  stop(atLeast: number): Promise<{ readonly bad: Readonly<Record<string, number>> }>
 }
 
 export function createSteadyLoad({ port, path, host, clients }: SteadyLoadOptions): SteadyLoad {
@@ -35,11 +36,12 @@ export function createSteadyLoad({ port, path, host, clients }: SteadyLoadOption
   }
   const all = Array.from({ length: clients }, client)
   return {
-    async stop() {
+    async stop(atLeast) {
+      await waitUntil(() => done >= atLeast || Object.keys(bad).length > 0)
       running = false
       await Promise.all(all)
       agent.destroy()
-      return { done, bad }
+      return { bad }
     },
   }
 }

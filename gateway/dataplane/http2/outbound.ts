@@ -164,11 +164,11 @@ export class Outbound {
     return this.#page
   }
 
-  /** What is said in one go goes out in one write. */
+  /** What is said in one go, to all streams whose answers came with it, goes out in one write. */
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#scheduled = false
       this.flush()
     })
