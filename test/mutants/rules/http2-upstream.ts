@@ -185,8 +185,8 @@ export const http2UpstreamMutants: readonly Mutant[] = [
   {
     rule: 'Sessions of a target are bounded',
     ...{ file: `${plane}/http2/client.ts`, tests: sessions },
-    find: 'this.#most = Math.min(requests, mostSessions)',
-    replace: 'this.#most = requests',
+    find: 'return lasting < mostSessions',
+    replace: 'return lasting < mostSessions || true',
   },
   {
     rule: 'A server with TLS does not choose the version of HTTP',
