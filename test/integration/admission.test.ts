@@ -217,7 +217,9 @@ describe('admission', () => {
     ] as const) {
       test(`runs the chain on ${method} that asks for an upgrade to ${title}`, async () => {
         const bytes = `${method} /api/x HTTP/1.1\r\n${host}Connection: Upgrade\r\n${headers}${body}\r\n${body && 'hello'}`
-        const received = await sendRaw(gateway.port, bytes, 2_000)
+        // The next one ends the connection, where the first one did not.
+        const next = `GET /api/y HTTP/1.1\r\n${host}Connection: close\r\n\r\n`
+        const received = await sendRaw(gateway.port, bytes + next, 2_000)
         assert.equal(statusOf(received), 401)
         assert.deepEqual(seen(), [])
       })
