@@ -1,9 +1,9 @@
 // Writes edits of the admin API back to the config files. Main thread; called by gateway/control.
-import { realpath, stat } from 'node:fs/promises'
+import { readFile, realpath, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ConfigFiles } from '../gateway/contract/control-api.ts'
 import { ConfigError, type ConfigProblem } from '../gateway/contract/errors.ts'
-import { type FileOwner, type StagedFile, stageFile } from './atomic-file.ts'
+import { type FileOwner, type StagedFile, stageFile, writeAtomically } from './atomic-file.ts'
 import { fileNames } from './load.ts'
 import { noteWrite } from './unfinished-write.ts'
 
@@ -16,7 +16,7 @@ const newFile: FileOwner = { mode: 0o644 }
  */
 export async function writeConfigFiles(dir: string, changed: Partial<ConfigFiles>): Promise<void> {
   const keys = (Object.keys(fileNames) as (keyof ConfigFiles)[]).filter((key) => changed[key] !== undefined)
-  const staged: StagedFile[] = []
+  const staged: Replacement[] = []
   let done = async (): Promise<void> => {}
   try {
     for (const key of keys) {
@@ -26,7 +26,7 @@ export async function writeConfigFiles(dir: string, changed: Partial<ConfigFiles
     const [first, second] = keys
     if (first !== undefined && second !== undefined)
       done = await attempt(fileNames[first], () => noteWrite(dir, staged))
-    for (const file of staged) await file.commit()
+    await commitAll(keys, staged)
   } catch (error) {
     await Promise.all(staged.map((file) => file.discard()))
     throw error
@@ -40,12 +40,36 @@ export function toFileText(content: object): string {
   return `${JSON.stringify(content, null, 2)}\n`
 }
 
-async function stage(path: string, content: object): Promise<StagedFile> {
+interface Replacement extends StagedFile {
+  /** Puts back what was there before. */
+  undo(): Promise<void>
+}
+
+async function commitAll(
+  keys: readonly (keyof ConfigFiles)[],
+  staged: readonly Replacement[],
+): Promise<void> {
+  for (const [index, file] of staged.entries()) {
+    try {
+      await attempt(fileNames[keys[index] as keyof ConfigFiles], () => file.commit())
+    } catch (error) {
+      for (const replaced of staged.slice(0, index)) await replaced.undo()
+      throw error
+    }
+  }
+}
+
+async function stage(path: string, content: object): Promise<Replacement> {
   const target = await realpath(path).catch(ifMissing(path))
   const owner = await stat(target)
     .then(({ mode, uid, gid }): FileOwner => ({ mode: mode & 0o7777, uid, gid }))
     .catch(ifMissing(newFile))
-  return stageFile(target, toFileText(content), owner)
+  const before = await readFile(target, 'utf8').catch(() => null)
+  const staged = await stageFile(target, toFileText(content), owner)
+  return {
+    ...staged,
+    undo: () => (before === null ? rm(target, { force: true }) : writeAtomically(target, before, owner)),
+  }
 }
 
 function ifMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {

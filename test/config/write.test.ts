@@ -74,3 +74,19 @@ test('writes none of several files when one cannot be written, and leaves nothin
   assert.equal(await readFile(join(folder, 'gateway.json'), 'utf8'), before)
   assert.deepEqual((await readdir(folder)).sort(), ['gateway.json', 'plugins.json', 'routes.json', 'sub'])
 })
+
+test('puts back what it has replaced when a later file cannot be put in place', async (t) => {
+  const folder = await makeFolder(t)
+  await writeFiles(folder)
+  const before = await readFile(join(folder, 'gateway.json'), 'utf8')
+  // As with a file that is a mount point of its own: it can be written beside, but not replaced.
+  await unlink(join(folder, 'plugins.json'))
+  await mkdir(join(folder, 'plugins.json'))
+  await assert.rejects(writeConfigFiles(folder, { gateway: { listeners: [] }, plugins: {} }), (error) => {
+    assert.ok(error instanceof ConfigError)
+    assert.match(error.message, /^plugins\.json: The file cannot be written: .*must be writable/)
+    return true
+  })
+  assert.equal(await readFile(join(folder, 'gateway.json'), 'utf8'), before)
+  assert.deepEqual((await readdir(folder)).sort(), ['gateway.json', 'plugins.json', 'routes.json'])
+})
