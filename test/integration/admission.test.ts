@@ -148,6 +148,7 @@ describe('admission', () => {
       assert.equal(received.match(/HTTP\/1\.1 \d/g)?.length, 1, 'more than one answer')
       assert.match(received, /connection: close/i)
       assert.match(received, /application\/problem\+json/)
+      if (status === 505) assert.match(received, /"code":"AEGIS_HTTP_VERSION"/)
     })
   }
 

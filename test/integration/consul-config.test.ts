@@ -12,7 +12,8 @@ import { createSteadyLoad } from '../support/steady-load.ts'
 import { createUpstream, type TestUpstream } from '../support/upstream.ts'
 
 const prefix = 'aegis/config'
-/** What the issue allows for gateways to agree. */
+/** What the issue allows for gateways to agree. The only timed assertion here, twenty times what is usual. */
+const agreedWithinMs = 2_000
 
 interface Member {
   gateway: TestGateway
@@ -74,7 +75,9 @@ describe('gateways that share their config in Consul KV', () => {
 
   test('a value that is put there is live in all', async (t) => {
     await putRoutes(routesOf('/put'))
-    t.diagnostic(`live in all after ${(await everywhere('/put')).toFixed(0)} ms`)
+    const tookMs = await everywhere('/put')
+    t.diagnostic(`live in all after ${tookMs.toFixed(0)} ms`)
+    assert.ok(tookMs < agreedWithinMs, `live in all after ${tookMs.toFixed(0)} ms`)
   })
 
   test('the admin API of any of them changes all of them', async () => {

@@ -1,6 +1,8 @@
 // Services come and go in a real Consul, and the traffic of a running gateway follows.
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { startConsul, type TestConsul } from '../services/consul.ts'
 import { createAdmin } from '../support/admin.ts'
@@ -21,6 +23,27 @@ const upstreams = {
   own: { consul: { service: 'api-service-{tenant}' } },
 }
 
+/** A plugin that answers `x-instance: ask` with what every instance of it draws for itself when it is made. */
+const instanceSource = `
+import { randomUUID } from 'node:crypto'
+import { Type } from '${import.meta.resolve('typebox')}'
+export default {
+  name: 'instance',
+  schema: Type.Object({}, { additionalProperties: false }),
+  onFailure: 'deny',
+  create: () => {
+    const own = randomUUID()
+    return {
+      onRequest: (ex) =>
+        ex.header('x-instance') === 'ask'
+          ? { status: 200, code: '', detail: '', headers: ['content-type', 'text/plain'], body: own }
+          : undefined,
+    }
+  },
+}
+`
+const instanceEntry = { id: 'instance', plugin: './instance.ts' }
+
 /** Answers with its own name. */
 function named(name: string): Promise<TestUpstream> {
   return createUpstream((_, res) => res.end(name))
@@ -28,15 +51,28 @@ function named(name: string): Promise<TestUpstream> {
 
 describe('a gateway that finds its upstreams in Consul', () => {
   let consul: TestConsul
-  let backends: Record<'a' | 'b' | 'c', TestUpstream>
+  let backends: Record<'a' | 'b' | 'c' | 'd', TestUpstream>
   let config: { dir: string; remove(): Promise<void> }
   let gateway: TestGateway
 
   before(async () => {
     consul = await startConsul()
-    backends = { a: await named('a'), b: await named('b'), c: await named('c') }
+    backends = { a: await named('a'), b: await named('b'), c: await named('c'), d: await named('d') }
+    // Else it would be the server that closes what is not used for a while.
+    backends.d.server.keepAliveTimeout = 0
     await consul.register({ name: 'api', id: 'a', port: backends.a.port, tags: ['v1'] })
-    config = await createConfigDir(createDiscoveryConfig(consul, upstreams))
+    await consul.register({ name: 'steady', id: 'd', port: backends.d.port })
+    const parts = createDiscoveryConfig(consul, upstreams)
+    const routes = {
+      ...parts.routes,
+      upstreams: { ...upstreams, steady: { consul: { service: 'steady' } } },
+      routes: [
+        ...parts.routes.routes,
+        { id: 'steady', paths: ['/steady'], upstream: 'steady', auth: 'none' },
+      ],
+    }
+    config = await createConfigDir({ ...parts, routes, plugins: [instanceEntry, ...discoveryPlugins] })
+    await writeFile(join(config.dir, 'instance.ts'), instanceSource)
     gateway = await startGateway({ configDir: config.dir })
   })
   after(async () => {
@@ -83,18 +119,58 @@ describe('a gateway that finds its upstreams in Consul', () => {
   })
 
   test('keeps the connections to endpoints that stay', async () => {
-    const sockets = new Set<object>()
-    backends.a.server.on('connection', (socket) => sockets.add(socket))
+    let connections = 0
+    backends.d.server.on('connection', () => {
+      connections += 1
+    })
+    // One client on one connection: one worker, which asks one thing at a time.
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-    await ask(gateway.port, '/shared', { host: 'tenant123.example.com', agent })
-    const before = sockets.size
-    for (const port of [backends.c.port, backends.b.port]) {
-      await consul.register({ name: 'api', id: 'b', port, tags: ['v1'] })
-      await isAnswering(port === backends.c.port ? 'a,c' : 'a,b')
+    const next = async () =>
+      (await ask(gateway.port, '/steady', { host: 'tenant123.example.com', agent })).text
+    const areTakingTurns = (expected: string) =>
+      waitUntil(async () => {
+        const names = new Set([await next(), await next(), await next()])
+        return [...names].sort().join() === expected
+      })
+    assert.equal(await next(), 'd')
+    for (const name of ['c', 'b'] as const) {
+      await consul.register({ name: 'steady', id: 'other', port: backends[name].port })
+      await areTakingTurns(`${name},d`)
     }
+    await consul.deregister('other')
+    await areTakingTurns('d')
     agent.destroy()
-    // Twenty at a time ask; what is open for them stays open for the next ones.
-    assert.ok(sockets.size <= before + 20, `${sockets.size} connections`)
+    assert.equal(connections, 1)
+  })
+
+  test('changes endpoints without another config: no reload, the same version, the same instances of plugins', async () => {
+    const admin = createAdmin(gateway)
+    const instances = new Set<string>()
+    const askInstance = async () => {
+      const headers = { 'x-instance': 'ask' }
+      instances.add((await ask(gateway.port, '/shared', { host: 'tenant123.example.com', headers })).text)
+    }
+    const read = async () => {
+      const { version, config, workers } = (await admin('GET', '/admin/status')).body
+      const metrics = parseMetrics((await admin('GET', '/metrics')).body)
+      const reloads = [...metrics].filter(([name]) => /^aegis_config_(reloads_total|version)/.test(name))
+      const versions = (workers as { version: number }[]).map((one) => one.version)
+      return { version, config, versions, reloads }
+    }
+    await waitUntil(async () => {
+      await askInstance()
+      return instances.size === 2
+    })
+    const before = await read()
+    assert.deepEqual(before.versions, [before.version, before.version])
+    assert.ok(before.reloads.length >= 2)
+    await consul.register({ name: 'api', id: 'c', port: backends.c.port, tags: ['v1'] })
+    await isAnswering('a,b,c')
+    await consul.deregister('c')
+    await isAnswering('a,b')
+    assert.deepEqual(await read(), before)
+    for (let i = 0; i < 20; i++) await askInstance()
+    assert.equal(instances.size, 2, 'one in each worker, from first to last')
   })
 
   test('sends each tenant to its own service, made and removed while it runs', async () => {

@@ -143,7 +143,10 @@ describe('the store of revocations', () => {
     await store.add(entry())
     const blocked = `${join(stateDir, 'revocations.json')}.new`
     mkdirSync(join(blocked, 'x'), { recursive: true })
-    await assert.rejects(store.add(entry({ subject: 'u2' })), /cannot be written, so nothing was changed/)
+    await assert.rejects(store.add(entry({ subject: 'u2' })), {
+      ...{ code: 'AEGIS_REVOCATIONS_UNWRITABLE', status: 503 },
+      message: /cannot be written, so nothing was changed/,
+    })
     assert.deepEqual(
       store.list().map(({ subject }) => subject),
       ['u1'],

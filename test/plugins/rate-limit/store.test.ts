@@ -49,7 +49,7 @@ describe('a store that fails', () => {
         { sharedCounters: shared(store) },
       )
       const reply = await plugin.onRequest?.(createView())
-      assert.equal(reply?.status, 503)
+      assert.deepEqual([reply?.status, reply?.code], [503, 'AEGIS_RATE_LIMIT_UNAVAILABLE'])
       assert.deepEqual(reply?.headers, ['Retry-After', '1'])
     })
   }

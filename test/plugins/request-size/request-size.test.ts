@@ -40,9 +40,10 @@ test('has the core count a body of untold length', () => {
 
 test('asks for a length when configured to', () => {
   const config = { requireContentLength: true }
-  assert.equal(ask({ 'transfer-encoding': 'chunked' }, config).status, 411)
-  assert.equal(ask({ 'transfer-encoding': 'chunked' }, config, 'GET').status, 411)
-  assert.equal(ask({}, config).status, 411)
+  const expected = { status: 411, code: 'AEGIS_LENGTH_REQUIRED', bodyLimit: null }
+  assert.deepEqual(ask({ 'transfer-encoding': 'chunked' }, config), expected)
+  assert.deepEqual(ask({ 'transfer-encoding': 'chunked' }, config, 'GET'), expected)
+  assert.deepEqual(ask({}, config), expected)
   assert.equal(ask({}, config, 'GET').status, undefined)
   assert.equal(ask({ 'content-length': '5' }, config).status, undefined)
 })
