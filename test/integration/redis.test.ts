@@ -177,6 +177,16 @@ describe('two gateways with one Redis', () => {
     assertFelt(t, performance.now() - began)
   })
 
+  test('say so to who purges when workers could purge only what is their own', async () => {
+    const purge = () => (admins[0] as Admin)('DELETE', '/admin/cache/rbac?tenant=acme')
+    // The others can still be told, but no worker may write to the shared level.
+    await redis.say('ACL', 'SETUSER', 'default', '-set')
+    const { status, body } = await purge()
+    await redis.say('ACL', 'SETUSER', 'default', '+set')
+    assert.deepEqual([status, body.code], [503, 'AEGIS_ADMIN_PURGE_IN_PART'])
+    assert.equal((await purge()).status, 200)
+  })
+
   test('feel a revocation at one', async (t) => {
     const eve = await bearer({ user_id: 'eve', iat: Math.floor(Date.now() / 1_000) - 10 })
     assert.equal(
