@@ -1,13 +1,15 @@
 // A short selection of the fault table (all of it: npm run test:faults), and that the table can tell a failure.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { createUpstream } from '../support/upstream.ts'
 import { swapped } from './config.ts'
 import { rolling } from './drain.ts'
-import { type Fault, type Row, survived } from './fault.ts'
+import { type Fault, type Kind, type Row, survived } from './fault.ts'
 import { redisFaults } from './redis.ts'
 import { type RedisScene, startRedisScene } from './redis-scene.ts'
 import { type RunnableRow, rows, toRow } from './rows.ts'
 import { runFault } from './run-fault.ts'
+import { startLoad } from './steady-load.ts'
 import { toTable } from './table.ts'
 
 /** One of each part; what needs root, or minutes, is left to the whole table. */
@@ -39,10 +41,34 @@ describe('two gateways under load survive', () => {
 
 const redis =
   'down at start|killed|stopped|2 s slow|flapping|restarted empty|a read-only replica|out of memory|loading'
+const resets = ['', ' within the status line', ' within the head', ' behind the head', ' within the body']
+/** Of one target, each way of issue 4, item 4. */
+const upstream = [
+  ...['refuses', 'is a black hole', 'hangs', 'answers 503', 'sends what is not HTTP', 'flapping'],
+  ...resets.map((stage) => `resets${stage}`),
+  ...[
+    'ends the body early',
+    'stops within the body',
+    'sends a body longer than it says',
+    'breaks its chunks',
+  ],
+  ...[
+    'sends two answers at once',
+    'sends two lengths',
+    'sends one length twice',
+    'sends a length and chunks',
+  ],
+  ...['ends lines with LF alone', 'sends a byte a second', 'sends 1xx without end'],
+  ...['sends headers without end', 'sends a header without end', 'sends trailers without end'],
+]
 const wantedByTheIssue: readonly RegExp[] = [
   ...redis.split('|').map((how) => new RegExp(`^Redis ${how}`)),
   ...['down at start', 'killed$', 'answers 500', 'hanging', 'empty'].map(
     (how) => new RegExp(`^Consul ${how}`),
+  ),
+  ...upstream.map((how) => new RegExp(`^upstream: one target ${how}$`)),
+  ...['refuse', 'are black holes', 'hang', 'reset'].map(
+    (how) => new RegExp(`^upstream: both targets ${how}$`),
   ),
   ...['away', 'rotating', 'slow', 'garbage'].map((how) => new RegExp(`^JWKS: ${how}`)),
   ...['away', 'slower', 'answers garbage', 'flapping'].map((how) => new RegExp(`^authorize: ${how}`)),
@@ -50,11 +76,11 @@ const wantedByTheIssue: readonly RegExp[] = [
   ...['killed', 'throws', 'blocked', 'out of heap', '100 deaths'].map((how) => new RegExp(`^worker: ${how}`)),
   ...['SIGTERM with a long download and WebSockets', '100 '].map((how) => new RegExp(`^drain: ${how}`)),
   ...['an hour forward', 'an hour back'].map((how) => new RegExp(`^clock: ${how}`)),
-  ...['50 writers, killed'].map((how) => new RegExp(`^admin: ${how}`)),
-  /^disk full: config, state and logs$/,
+  ...['50 writers, killed', 'two files in one write, killed'].map((how) => new RegExp(`^admin: ${how}`)),
+  ...['', ', at start'].map((when) => new RegExp(`^disk full: config, state and logs${when}$`)),
 ]
 
-test('each fault has a name of its own, and those that issue 5 names are there', () => {
+test('each fault has a name of its own, and those that issues 4 and 5 name are there', () => {
   const all = rows.map(({ name }) => name)
   assert.equal(new Set(all).size, all.length)
   for (const wanted of wantedByTheIssue)
@@ -69,6 +95,25 @@ function fail(name: string): never {
 }
 
 describe('the fault table', () => {
+  test('counts what never ends as hung and lost, and ends', async () => {
+    // The head comes, and the first of the body: no fault excuses that the rest never does.
+    const upstream = await createUpstream((_, res) => res.writeHead(200).write('some'))
+    const kind: Kind = {
+      name: 'endless',
+      make: (n) => ({ path: `/${n}` }),
+      judge: () => 'ok',
+      judgeFailure: () => 'ok',
+    }
+    const load = startLoad({ gateways: [upstream], kinds: [kind] }, 100)
+    await load.answers(1_000_000)
+    await load.stop()
+    const { requests, lost, hung } = load.counts
+    assert.ok(requests > 0)
+    assert.deepEqual([lost, hung], [requests, requests])
+    assert.match(load.examples[0] ?? '', /endless, before: lost: no end within 100 ms/)
+    await upstream.close()
+  })
+
   test('shows what is lost, what is wrong, and a limit that was passed', async () => {
     const [first] = redisFaults
     assert.ok(first !== undefined)

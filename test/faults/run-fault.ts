@@ -33,8 +33,15 @@ export async function runFault<S extends Scene>(fault: Fault<S>, { answers }: Ru
 async function until(probe: () => Promise<boolean>, limitMs: number): Promise<boolean> {
   const end = performance.now() + limitMs
   while (performance.now() < end) {
-    if (await probe().catch(() => false)) return true
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    // A probe that gets no answer must not hold the row up.
+    if (await Promise.race([probe().catch(() => false), falseAfter(end - performance.now())])) return true
+    await falseAfter(20)
   }
   return false
+}
+
+function falseAfter(ms: number): Promise<false> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(false), ms).unref()
+  })
 }

@@ -15,6 +15,8 @@ export interface AskOptions {
   readonly body?: string | Buffer
   /** Without one, every request has a connection of its own. */
   readonly agent?: Agent
+  /** When the answer must have ended; else the request fails with the code `OVERDUE`. Without one, it may take for ever. */
+  readonly deadlineMs?: number
 }
 
 /** Why no answer came. */
@@ -25,7 +27,7 @@ export interface AskError extends Error {
 }
 
 export function ask(port: number, path: string, options: AskOptions = {}): Promise<Answer> {
-  const { method = 'GET', host = 'acme.example.com', headers = {}, body, agent } = options
+  const { method = 'GET', host = 'acme.example.com', headers = {}, body, agent, deadlineMs } = options
   return new Promise((resolve, reject) => {
     const req = request(
       { port, path, method, agent: agent ?? false, headers: { ...headers, host }, setHost: false },
@@ -39,6 +41,14 @@ export function ask(port: number, path: string, options: AskOptions = {}): Promi
         })
       },
     )
+    if (deadlineMs !== undefined) {
+      const overdue = Object.assign(new Error(`no end within ${deadlineMs} ms`), { code: 'OVERDUE' })
+      const timer = setTimeout(() => {
+        reject(overdue)
+        req.destroy()
+      }, deadlineMs)
+      req.once('close', () => clearTimeout(timer))
+    }
     req.on('error', (error) => reject(Object.assign(error, { onKept: req.reusedSocket })))
     req.end(body)
   })
