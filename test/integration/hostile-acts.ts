@@ -108,6 +108,9 @@ const rowsOf = (rows: [string, Does][], status: number): Act[] =>
 
 export const acts: readonly Act[] = [...rowsOf(refused, 502), ...rowsOf(late, 504), ...rowsOf(broken, 200)]
 
+/** Where our own parser waits for the end of a line, and node's knows at once that none of it can be right. */
+export const refusedByUndici: ReadonlyMap<string, number> = new Map([['speaks HTTP/2', 502]])
+
 /** What node's parser, as undici uses it, lets pass: excluded with `"transport": "undici"`. */
 export const passedByUndici: ReadonlyMap<string, string> = new Map([
   ['says a coding that nobody knows', 'any coding is fine for it whose last one is chunked'],

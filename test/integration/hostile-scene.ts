@@ -23,6 +23,8 @@ export interface HostileScene {
   ask(carrier: Carrier, path: string): Promise<string>
   /** As many requests of tenant globex at once; those that got anything but the answer made for them. */
   askOthers(carrier: Carrier, count: number): Promise<string[]>
+  /** Written so far in answer to each request for /big, in turn. */
+  readonly bigWritten: readonly number[]
   rssBytes(): Promise<number>
   close(): Promise<void>
 }
@@ -40,6 +42,7 @@ export async function createHostileScene(bigBytes: number): Promise<HostileScene
   let act: Does = () => {}
   const open = new Set<Socket>()
   const bad = new Set<Socket>()
+  const bigWritten: number[] = []
   let tags = 0
   const serve = (socket: Socket, raw: Socket): void => {
     open.add(socket)
@@ -50,7 +53,7 @@ export async function createHostileScene(bigBytes: number): Promise<HostileScene
       if (path.endsWith('/hostile')) {
         bad.add(socket)
         act(socket, () => raw.resetAndDestroy())
-      } else if (path.endsWith('/big')) sendBig(socket, bigBytes)
+      } else if (path.endsWith('/big')) sendBig(socket, bigBytes, bigWritten)
       else socket.write(`${ok}Content-Length: ${path.length}\r\n\r\n${path}`)
     })
   }
@@ -89,6 +92,7 @@ export async function createHostileScene(bigBytes: number): Promise<HostileScene
   return {
     gateway,
     bad,
+    bigWritten,
     set act(next: Does) {
       act = next
     },
@@ -113,13 +117,13 @@ export async function createHostileScene(bigBytes: number): Promise<HostileScene
   }
 }
 
-function sendBig(socket: Socket, bytes: number): void {
+function sendBig(socket: Socket, bytes: number, written: number[]): void {
   socket.write(`${ok}Content-Length: ${bytes}\r\n\r\n`)
   const piece = Buffer.alloc(65_536)
-  let left = bytes
+  const at = written.push(0) - 1
   const more = (): void => {
-    while (left > 0 && !socket.destroyed) {
-      left -= piece.length
+    while ((written[at] as number) < bytes && !socket.destroyed) {
+      written[at] = (written[at] as number) + piece.length
       if (!socket.write(piece)) return void socket.once('drain', more)
     }
   }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { request, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { createConfigDir, startGateway, type TestGateway, waitUntil } from '../support/gateway.ts'
 import { sendRaw, statusOf } from '../support/raw.ts'
+import { untilStalled } from '../support/stall.ts'
 import { createUpstream, type TestUpstream } from '../support/upstream.ts'
 
 describe('proxying', () => {
@@ -12,8 +13,19 @@ describe('proxying', () => {
   let flaky: TestUpstream
   let gateway: TestGateway
   let remove: () => Promise<void>
-  let flakyAnswers: ((res: import('node:http').ServerResponse) => void)[] = []
+  let flakyAnswers: ((res: ServerResponse) => void)[] = []
   const opened: string[] = []
+  const hugeBytes = 64 * 1024 * 1024
+  let hugeWritten = 0
+  const sendHuge = (res: ServerResponse): void => {
+    for (; hugeWritten < hugeBytes; hugeWritten += 65_536)
+      if (!res.write(Buffer.alloc(65_536)))
+        return void res.once('drain', () => {
+          hugeWritten += 65_536
+          sendHuge(res)
+        })
+    res.end()
+  }
 
   before(async () => {
     upstream = await createUpstream((req, res) => {
@@ -47,6 +59,7 @@ describe('proxying', () => {
         res.end('ok')
         return
       }
+      if (req.url === '/huge') return sendHuge(res)
       if (req.url === '/big') {
         res.writeHead(200)
         for (let i = 0; i < 64; i++) res.write(Buffer.alloc(65_536, i))
@@ -231,14 +244,20 @@ describe('proxying', () => {
   test('holds the upstream back while the client does not read', async () => {
     const socket = connect(gateway.port, '127.0.0.1')
     socket.pause()
-    socket.write('GET /big HTTP/1.1\r\nHost: a\r\n\r\n')
+    socket.write('GET /huge HTTP/1.1\r\nHost: a\r\n\r\n')
+    await waitUntil(() => hugeWritten > 0)
+    const written = await untilStalled(
+      () => hugeWritten,
+      () => fetch(`${gateway.url}/up`).then((answer) => answer.text()),
+    )
+    assert.ok(written < hugeBytes / 2, `${written} bytes were written to a client that reads nothing`)
     let bytes = 0
-    await new Promise((resolve) => setTimeout(resolve, 200))
     socket.on('data', (chunk) => {
       bytes += chunk.length
     })
     socket.resume()
-    await waitUntil(() => bytes > 64 * 65_536)
+    // The chunks' own bytes come on top.
+    await waitUntil(() => bytes > hugeBytes, 60_000)
     socket.destroy()
   })
 
