@@ -14,6 +14,12 @@ const perProcess = 5_000
 const ticksPerSecond = 100
 const workers = 2
 
+const megabyte = 1024 * 1024
+/** What a connection may cost the gateway while it is open. */
+const mostBytesEach = 32 * 1024
+/** That much more may be left behind the last round than behind the others: a heap comes to its size in any of them. */
+const mostBytesLeft = 20 * megabyte
+
 export interface Round {
   /** Connections that were open together. */
   readonly open: number
@@ -61,6 +67,23 @@ export async function holdIdle({ connections, rounds, idleSeconds }: IdleOptions
     await gateway.stop()
     await Promise.all([upstream.close(), config.remove()])
   }
+}
+
+/** What of the promise was not kept, in plain sentences. Leaks show from the second round on. */
+export function findFaults(rounds: readonly Round[], connections: number): string[] {
+  const faults: string[] = []
+  for (const { open, served, asked, left, rssBytes } of rounds) {
+    const each = Math.round((rssBytes[1] - rssBytes[0]) / connections)
+    if (open < connections) faults.push(`${open} of ${connections} were open`)
+    if (served !== asked) faults.push(`${served} of ${asked} were served`)
+    if (left > 0) faults.push(`${left} were left open`)
+    if (each >= mostBytesEach) faults.push(`each cost ${each} bytes, and ${mostBytesEach} is the bound`)
+  }
+  const behind = rounds.map(({ rssBytes }) => rssBytes[2])
+  const last = behind.pop() ?? 0
+  const grown = last - Math.max(...(behind.length === 0 ? [last] : behind))
+  if (grown >= mostBytesLeft) faults.push(`${grown} bytes more were left behind the last round than before`)
+  return faults
 }
 
 async function holdOnce(
