@@ -20,7 +20,8 @@ export function toPicture(samples: readonly Sample[], { caption, warmMs }: Pictu
   const panels = subjects.filter(({ curves }) => namesIn(samples, curves).length > 0)
   const height = 30 + panels.length * panelHeight
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title">`,
+    '<title id="title">Curves of a soak</title>',
     '<style>text{font:12px system-ui,sans-serif;fill:#24292f}.dim{fill:#6e7781}.name{font-weight:600}.warm{fill:#afb8c1;opacity:.25}' +
       '.axis{stroke:#afb8c1}polyline{fill:none;stroke-width:1.3}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.dim{fill:#8b949e}}</style>',
     `<text class="dim" x="0" y="16">${caption}</text>`,
