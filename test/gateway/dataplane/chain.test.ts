@@ -8,6 +8,7 @@ import {
   type Instance,
   runBodyHooks,
   runLogHooks,
+  runRecheckHooks,
   runRequestHooks,
   runResponseBodyHooks,
   runResponseHooks,
@@ -262,6 +263,37 @@ describe('body hooks', () => {
     )
     assert.equal(compileChain(instances, route).inspectUpTo, 30)
   })
+})
+
+describe('hooks that are asked again about what lasts', () => {
+  test('run in order, and any of them may refuse', async () => {
+    const order: string[] = []
+    const chain = chainOf({
+      a: { onRecheck: () => void order.push('a') },
+      b: {},
+      c: { onRecheck: () => foreign(refusal) },
+      d: { onRecheck: () => void order.push('d') },
+    })
+    assert.equal(await runRecheckHooks(createExchange(), chain), refusal)
+    assert.deepEqual(order, ['a'])
+  })
+
+  const failures: readonly [string, () => Verdict | Promise<Verdict>][] = [
+    [
+      'throws',
+      () => {
+        throw new Error('broken')
+      },
+    ],
+    ['breaks its promise', () => Promise.reject(new Error('broken'))],
+  ]
+  for (const [title, onRecheck] of failures)
+    for (const onFailure of ['deny', 'allow'] as const) {
+      test(`heed onFailure ${onFailure} when one ${title}`, async () => {
+        const verdict = await runRecheckHooks(createExchange(), chainOf({ a: { onRecheck } }, onFailure))
+        assert.equal(verdict?.status, onFailure === 'deny' ? 500 : undefined)
+      })
+    }
 })
 
 describe('response hooks', () => {

@@ -136,6 +136,8 @@ describe('a permission', () => {
       '**',
       'item*:read',
       'items:re*',
+      '*tems:read',
+      'items:*ead',
       'items:read ',
       'items::read',
       'x:items:read',

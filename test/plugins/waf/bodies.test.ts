@@ -81,6 +81,18 @@ describe('request bodies', () => {
     assert.equal(await verdict('image/png'), undefined)
   })
 
+  it('under three codings on top of each other are refused', async () => {
+    const coded = (codings: number) => {
+      let body = Buffer.from('q=good')
+      for (let i = 0; i < codings; i++) body = gzipSync(body)
+      const coding = Array.from({ length: codings }, () => 'gzip').join(', ')
+      const rawHeaders = ['Host', 'a', 'Content-Type', form, 'Content-Encoding', coding]
+      return viewOf({ method: 'POST', hasBody: true, body, rawHeaders })
+    }
+    assert.equal(await run(await make(), coded(2)), undefined)
+    assert.equal((await run(await make(), coded(3)))?.code, 'AEGIS_WAF_BODY_LIMIT')
+  })
+
   it('that cannot be read as what they say are refused', async () => {
     assert.equal((await run(await make(), posted('application/json', '{')))?.status, 400)
     const detecting = await make({ mode: 'detect' })

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import type { Verdict as HookVerdict } from '../../../gateway/contract/plugin.ts'
 import { createRoute, createTenant, type TestView } from '../../support/view.ts'
 import { type GivenConfig, problemsOf } from './setup.ts'
-import { emptyRules, make, posted, run, viewOf } from './views.ts'
+import { answered, emptyRules, make, posted, run, viewOf } from './views.ts'
 
 describe('the mode', () => {
   for (const [mode, status, decision] of [
@@ -113,6 +113,31 @@ describe('levels', () => {
     assert.equal(await levelTwo({ tenants }, 'globex'), false)
     assert.equal(await levelTwo({ tenants, paranoiaLevel: 2 }, 'globex'), false)
     assert.equal(await levelTwo({ tenants, paranoiaLevel: 2 }, 'other'), true)
+  })
+})
+
+describe('thresholds', () => {
+  const byScore = `
+SecAction "id:21,phase:1,pass,nolog,setvar:tx.in=5,setvar:tx.out=4"
+SecRule TX:IN "@ge %{tx.inbound_anomaly_score_threshold}" "id:22,phase:2,deny,status:403"
+SecRule TX:OUT "@ge %{tx.outbound_anomaly_score_threshold}" "id:23,phase:3,deny,status:502"
+`
+  const high = { inboundThreshold: 6, outboundThreshold: 5 }
+  const statuses = async (over: GivenConfig, tenant?: string) => {
+    const waf = await make({ setup: [byScore], ...over })
+    const view = viewOf({ tenant: tenant === undefined ? null : createTenant(tenant) })
+    return [(await run(waf, view))?.status, (await answered(waf, view))?.status]
+  }
+  it('are those of the config', async () => {
+    assert.deepEqual(await statuses(high), [undefined, undefined])
+    assert.equal((await statuses({ ...high, inboundThreshold: 5 }))[0], 403)
+    assert.equal((await statuses({ ...high, outboundThreshold: 4 }))[1], 502)
+  })
+  it('can be others for a tenant', async () => {
+    const tenants = { acme: { inboundThreshold: 5 }, globex: { outboundThreshold: 4 } }
+    assert.equal((await statuses({ ...high, tenants }, 'acme'))[0], 403)
+    assert.deepEqual(await statuses({ ...high, tenants }, 'globex'), [undefined, 502])
+    assert.deepEqual(await statuses({ ...high, tenants }, 'other'), [undefined, undefined])
   })
 })
 
