@@ -247,11 +247,6 @@ const clients = [
         'const heard = true',
       ],
       [
-        'a trace that nobody checked does not go up',
-        "ex.removeUpstreamHeader('traceparent')\n    ex.removeUpstreamHeader('tracestate')\n",
-        '',
-      ],
-      [
         'the id goes by no header that means something else',
         "if (!taken.has(name) && !name.startsWith('x-forwarded-')",
         "if (name !== '' || !name.startsWith('x-forwarded-')",

@@ -55,7 +55,7 @@ const breaker = [
   ),
   ...of(
     `${upstream}forward.ts`,
-    ['test/integration/upstream-load.test.ts'],
+    [`${upstreamTests}queued.test.ts`],
     [
       [
         'who waited is refused where the breaker opened meanwhile',

@@ -1,7 +1,9 @@
 // Requests that wait for a connection, and leave before there is one: nothing of them is kept at the client of the upstream.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { UpstreamConfig } from '../../../../gateway/contract/snapshot.ts'
 import type { CompiledRoute } from '../../../../gateway/dataplane/runtime.ts'
+import type { Endpoint } from '../../../../gateway/dataplane/upstream/endpoint.ts'
 import { forward } from '../../../../gateway/dataplane/upstream/forward.ts'
 import { createMirror } from '../../../../gateway/dataplane/upstream/mirror.ts'
 import type { Transport } from '../../../../gateway/dataplane/upstream/transport.ts'
@@ -11,9 +13,9 @@ import { createExchange } from '../snapshot.ts'
 import { createBench, createUpstream } from './fixture.ts'
 
 /** An upstream to which no connection ever comes. */
-function createFullUpstream(full: boolean) {
+function createFullUpstream(full: boolean, over: Partial<UpstreamConfig> = {}) {
   const timeouts = { connectMs: 20, headersMs: 20, bodyIdleMs: 20 }
-  const { cluster } = createBench(createUpstream([1], { timeouts }))
+  const { cluster } = createBench(createUpstream([1], { timeouts, ...over }))
   const line = new Set<object>()
   const transport: Transport = {
     dispatch() {
@@ -70,5 +72,23 @@ describe('a request that waits for a connection', () => {
     assert.equal(line.size, 1)
     await waitUntil(() => results.length > 0)
     assert.deepEqual([results, line.size, cluster.load().active], [['failed'], 0, 0])
+  })
+})
+
+describe('a request that waits for a place', () => {
+  test('is refused when it gets one and the breaker opened meanwhile', async () => {
+    const breaker = { errorPercent: 50, maxConnections: 1, maxPending: 10, maxPerTenant: 0 }
+    const { upstream, line, cluster } = createFullUpstream(false, { breaker })
+    const other = createRouted()
+    const begin = () => cluster.begin(cluster.endpoints[0] as Endpoint, other)
+    for (let i = 0; i < 19; i++) begin().ended('reset')
+    const twentieth = begin()
+    const ex = createRouted()
+    forward(ex, upstream)
+    assert.equal(cluster.load().waiting, 1)
+    twentieth.ended('reset')
+    await Promise.resolve()
+    assert.deepEqual([ex.code, ex.status], ['AEGIS_BREAKER_OPEN', 503])
+    assert.deepEqual([line.size, cluster.load().active, cluster.load().waiting], [0, 0, 0])
   })
 })

@@ -29,6 +29,13 @@ const flow: readonly Case[] = [
     ids: [1],
   },
   {
+    title: 'transformations one on the other, of variables that rules set too',
+    rules:
+      'SecAction "id:1,setvar:tx.x=RVZJTA"\nSecRule TX:x|ARGS:a "@streq evil" "id:2,t:base64Decode,t:lowercase,chain"\nSecRule TX:x "@streq evil" "t:base64Decode,t:lowercase"',
+    request: { uri: '/?a=RVZJTA' },
+    ids: [1, 2],
+  },
+  {
     title: 'MATCHED_VARS in a chain',
     rules: 'SecRule ARGS "@rx x" "id:1,chain"\nSecRule MATCHED_VARS "@streq xb"',
     request: { uri: '/?a=xa&b=xb&c=c' },
