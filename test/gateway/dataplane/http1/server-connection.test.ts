@@ -139,6 +139,19 @@ describe('a connection of a client', () => {
     assert.equal(scene.streams.length, 1)
   })
 
+  it('closes behind a refused request whose body was not asked for: it may come or not', async () => {
+    await open((stream) => answer(stream, 'no'))
+    const hidden = get('/hidden')
+    client.socket.write(
+      `POST / HTTP/1.1\r\n${host}Expect: 100-continue\r\nContent-Length: ${hidden.length}\r\n\r\n`,
+    )
+    await waitUntil(() => answers().length === 1)
+    assert.match(client.received(), /connection: close/)
+    client.socket.write(`${hidden}${hidden}`)
+    await waitUntil(() => client.closed())
+    assert.equal(scene.streams.length, 1)
+  })
+
   it('lets a client that was refused read its answer, and goes if it does not leave', async () => {
     await open((stream) => answer(stream, 'no', true))
     client.socket.write(get())
