@@ -102,6 +102,13 @@ test('a foreign Host is refused, because a foreign name may be made to resolve t
   }
 })
 
+test('a target that names a host of its own is refused', async (t) => {
+  const { port } = await startAdmin(t)
+  const headers = { host: `127.0.0.1:${port}`, authorization: 'Bearer admin-token' }
+  for (const host of ['evil.example', headers.host])
+    assert.equal(await askAs(port, headers, `http://${host}/admin/status`), 400, host)
+})
+
 test('web pages of another origin are refused, with a token too', async (t) => {
   const { port } = await startAdmin(t)
   const authorization = 'Bearer admin-token'

@@ -12,6 +12,8 @@ interface Scene {
   readonly body: RequestBody
   client(): BodyReader
   paused: boolean
+  /** The upstream takes more at present. */
+  takes: boolean
   readonly got: { bytes: string; ended: boolean; trailers: Trailers }
   begin(): void
 }
@@ -40,14 +42,14 @@ function createScene(rewinds: boolean): Scene {
   })
   const body = bodyOf(ex, rewinds) as RequestBody
   const scene: Scene = {
-    ...{ ex, body, paused: false, client: () => reader as BodyReader },
+    ...{ ex, body, paused: false, takes: true, client: () => reader as BodyReader },
     got: { bytes: '', ended: false, trailers: null },
     begin: () => {
       Object.assign(scene.got, { bytes: '', ended: false, trailers: null })
       body.start({
         write: (bytes) => {
           scene.got.bytes += bytes
-          return true
+          return scene.takes
         },
         end: (trailers) => Object.assign(scene.got, { ended: true, trailers }),
         fail: assert.fail,
@@ -56,6 +58,21 @@ function createScene(rewinds: boolean): Scene {
   }
   return scene
 }
+
+describe('a body on its way up', () => {
+  test('is no longer read from the client while the upstream takes no more', () => {
+    const scene = createScene(false)
+    scene.begin()
+    scene.client().onData(Buffer.from('one'))
+    assert.equal(scene.paused, false)
+    scene.takes = false
+    scene.client().onData(Buffer.from('two'))
+    assert.equal(scene.paused, true)
+    scene.body.resume()
+    assert.equal(scene.paused, false)
+    assert.equal(scene.got.bytes, 'onetwo')
+  })
+})
 
 describe('a body that rewinds', () => {
   test('is given from its first byte on, then goes on', () => {

@@ -135,7 +135,7 @@ const connections = [
   ),
   ...of(
     `${upstream}request-body.ts`,
-    [proxyTest],
+    ['test/gateway/dataplane/upstream/request-body.test.ts'],
     [
       [
         'a client waits for an upstream that does not read',
@@ -313,7 +313,7 @@ const admin = [
   ),
 ]
 
-export const serviceMutants: readonly Mutant[] = [
+export const limitAndAdminMutants: readonly Mutant[] = [
   ...[...overload, ...limits, ...connections, ...framing],
   ...[...publishing, ...admin],
 ]
