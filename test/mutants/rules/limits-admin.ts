@@ -166,12 +166,6 @@ const framing = [
         "this.head.method === 'HEAD' || status === 204 || status === 304",
         "this.head.method === 'HEAD' || status === 204",
       ],
-      ['an answer is no longer than it said', 'if (this.#due < 0) {', 'if (this.#due === Number.NaN) {'],
-      [
-        'an answer that is shorter than it said does not end well',
-        'if (this.#due > 0 && this.#due !== Number.POSITIVE_INFINITY) return this.breakOff()\n',
-        '',
-      ],
     ],
   ),
   ...of(
@@ -197,11 +191,6 @@ const framing = [
         'a 204 that speaks of a body is the last of its connection',
         'if ((status < 200 || status === 204) && (chunked || length > 0)) this.reusable = false\n',
         '',
-      ],
-      [
-        'bytes behind an answer without a body are no answer',
-        'if (more) this.reusable = false\n    this.#sink.onHead(status, fields)\n    this.#sink.onComplete(null)',
-        'this.#sink.onHead(status, fields)\n    this.#sink.onComplete(null)',
       ],
     ],
   ),
