@@ -122,17 +122,7 @@ const connections = [
       ],
     ],
   ),
-  ...of(
-    `${upstream}upstream-call.ts`,
-    [proxyTest],
-    [
-      [
-        'the upstream waits for a client that does not read',
-        'if (down.write(bytes)) return\n    stream.pause()\n    down.onDrain(() => stream.resume())',
-        'down.write(bytes)',
-      ],
-    ],
-  ),
+  ...of(`${upstream}upstream-call.ts`, [proxyTest], []),
   ...of(
     `${upstream}request-body.ts`,
     ['test/gateway/dataplane/upstream/request-body.test.ts'],

@@ -149,8 +149,6 @@ const copies = [
       ['second tries are bounded by the budget of retries', ' || !cluster.takeHedge(ex)) return', ') return'],
     ],
   ),
-  ...of(`${upstream}race.ts`, [hedgeTest], []),
-  ...of(`${upstream}mirror.ts`, [hedgeTest], []),
   ...of(
     `${upstream}body-copy.ts`,
     [`${upstreamTests}mirror.test.ts`],
