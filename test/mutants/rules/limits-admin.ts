@@ -122,7 +122,6 @@ const connections = [
       ],
     ],
   ),
-  ...of(`${upstream}upstream-call.ts`, [proxyTest], []),
   ...of(
     `${upstream}request-body.ts`,
     ['test/gateway/dataplane/upstream/request-body.test.ts'],
