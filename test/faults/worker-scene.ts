@@ -117,7 +117,7 @@ async function killOne(gateway: TestGateway, how: Death): Promise<void> {
   const before = died()
   const die = () => ask(gateway.port, '/api/die', { headers: { [deathHeader]: how } }).catch(() => null)
   // A gateway that sheds on a busy machine has not let it in.
-  while ((await die())?.status === 503) continue
+  await waitUntil(async () => (await die())?.status !== 503, 60_000)
   await waitUntil(() => died() > before, 60_000)
   await waitUntil(() => isWhole(gateway), 60_000)
 }
