@@ -14,6 +14,13 @@ export interface Mutant {
   readonly tests: readonly string[]
 }
 
+type Row = readonly [rule: string, find: string, replace: string]
+
+/** Of one file, all seen by the same tests. */
+export function mutantsOf(file: string, tests: readonly string[], rows: readonly Row[]): Mutant[] {
+  return rows.map(([rule, find, replace]) => ({ rule, file, find, replace, tests }))
+}
+
 export interface Area {
   readonly name: string
   readonly mutants: readonly Mutant[]

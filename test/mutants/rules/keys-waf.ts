@@ -1,16 +1,10 @@
 // Rules of the keys of tokens, and of the WAF, as far as no other list here has them.
-import type { Mutant } from '../mutant.ts'
-
-type Row = readonly [rule: string, find: string, replace: string]
-
-function of(file: string, tests: readonly string[], rows: readonly Row[]): Mutant[] {
-  return rows.map(([rule, find, replace]) => ({ rule, file, find, replace, tests }))
-}
+import { type Mutant, mutantsOf } from '../mutant.ts'
 
 const jwks = 'test/plugins/jwt/jwks.test.ts'
 
 const keys = [
-  ...of(
+  ...mutantsOf(
     'plugins/jwt/keys.ts',
     [jwks],
     [
@@ -21,7 +15,7 @@ const keys = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/jwt/keys.ts',
     ['test/plugins/jwt/keys.test.ts'],
     [
@@ -40,7 +34,7 @@ const keys = [
       ['a short secret of a set is no key', 'if (long.length === 0) throw', 'if (long.length < 0) throw'],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/jwt/jwks.ts',
     [jwks],
     [
@@ -57,7 +51,7 @@ const keys = [
       ['a set has only so many keys', 'if (list.length > maxKeys) throw', 'if (list.length < 0) throw'],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/jwt/check.ts',
     ['test/plugins/jwt/check.test.ts'],
     [
@@ -86,7 +80,7 @@ const wafPlugin = 'test/plugins/waf/plugin.test.ts'
 const wafBodies = 'test/plugins/waf/bodies.test.ts'
 
 const waf = [
-  ...of(
+  ...mutantsOf(
     'plugins/waf/seclang/transform-tree.ts',
     [
       'test/plugins/waf/seclang/transaction.test.ts',
@@ -105,7 +99,7 @@ const waf = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/waf/seclang/transaction.ts',
     ['test/plugins/waf/seclang/transaction.test.ts'],
     [
@@ -116,7 +110,7 @@ const waf = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/waf/seclang/transaction.ts',
     ['test/plugins/waf/seclang/limits.test.ts'],
     [
@@ -127,12 +121,12 @@ const waf = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/waf/seclang/transaction.ts',
     ['test/plugins/waf/seclang/budget.test.ts'],
     [['WAF: a spent budget refuses', "this.budgetSpent && this.#onBudget === 'block'", 'phase < 0']],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/waf/waf.ts',
     [wafBodies],
     [
@@ -153,7 +147,7 @@ const waf = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/waf/content-coding.ts',
     [wafBodies],
     [
@@ -170,7 +164,7 @@ const waf = [
       ['WAF: codings on top of each other have an end', 'applied.length > mostCodings || ', ''],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/waf/waf.ts',
     [wafPlugin],
     [
@@ -181,7 +175,7 @@ const waf = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/waf/policy.ts',
     [wafPlugin],
     [

@@ -1,12 +1,6 @@
 // Rules that keep the service there for everybody: limits, framing, back-pressure, publishing and the admin API, as far as
 // no other list here has them; the policy of upstreams is in upstreams.ts.
-import type { Mutant } from '../mutant.ts'
-
-type Row = readonly [rule: string, find: string, replace: string]
-
-function of(file: string, tests: readonly string[], rows: readonly Row[]): Mutant[] {
-  return rows.map(([rule, find, replace]) => ({ rule, file, find, replace, tests }))
-}
+import { type Mutant, mutantsOf } from '../mutant.ts'
 
 const upstream = 'gateway/dataplane/upstream/'
 const http1 = 'gateway/dataplane/http1/'
@@ -15,7 +9,7 @@ const admissionTest = 'test/integration/admission.test.ts'
 const proxyTest = 'test/integration/proxy.test.ts'
 const accessTest = 'test/admin/access.test.ts'
 
-const overload = of(
+const overload = mutantsOf(
   'gateway/dataplane/overload.ts',
   ['test/gateway/dataplane/overload.test.ts'],
   [
@@ -30,7 +24,7 @@ const overload = of(
 )
 
 const limits = [
-  ...of(
+  ...mutantsOf(
     'gateway/dataplane/admission.ts',
     [admissionTest],
     [
@@ -47,7 +41,7 @@ const limits = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'gateway/dataplane/admission.ts',
     [proxyTest],
     [
@@ -58,12 +52,12 @@ const limits = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${http1}message-parser.ts`,
     ['test/gateway/dataplane/http1/request-parser.test.ts'],
     [['limits.headerBytes holds', 'if (earliest - at > limitBytes) throw', 'if (earliest < at) throw']],
   ),
-  ...of(
+  ...mutantsOf(
     `${upstream}request-body.ts`,
     [proxyTest],
     [
@@ -79,7 +73,7 @@ const limits = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${http1}server-stream.ts`,
     [proxyTest],
     [
@@ -90,7 +84,7 @@ const limits = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${http1}server-stream.ts`,
     [serverTest],
     [
@@ -106,7 +100,7 @@ const limits = [
 ]
 
 const connections = [
-  ...of(
+  ...mutantsOf(
     `${http1}server-connection.ts`,
     [serverTest],
     [
@@ -122,7 +116,7 @@ const connections = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${upstream}request-body.ts`,
     ['test/gateway/dataplane/upstream/request-body.test.ts'],
     [
@@ -136,7 +130,7 @@ const connections = [
 ]
 
 const framing = [
-  ...of(
+  ...mutantsOf(
     `${http1}server-stream.ts`,
     [serverTest, 'test/gateway/dataplane/respond.test.ts', proxyTest],
     [
@@ -157,7 +151,7 @@ const framing = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${http1}response-parser.ts`,
     ['test/gateway/dataplane/http1/response-parser.test.ts'],
     [
@@ -185,7 +179,7 @@ const framing = [
   ),
 ]
 
-const publishing = of(
+const publishing = mutantsOf(
   'gateway/control/publisher.ts',
   ['test/gateway/control/publisher.test.ts'],
   [
@@ -218,7 +212,7 @@ const publishing = of(
 )
 
 const admin = [
-  ...of(
+  ...mutantsOf(
     'admin/auth.ts',
     [accessTest],
     [
@@ -239,7 +233,7 @@ const admin = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'admin/browser-guard.ts',
     [accessTest],
     [
@@ -256,12 +250,12 @@ const admin = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'admin/server.ts',
     [accessTest],
     [['no answer of the admin API is cached', "      'cache-control': 'no-store',\n", '']],
   ),
-  ...of(
+  ...mutantsOf(
     'admin/etag.ts',
     ['test/admin/resources.test.ts'],
     [
@@ -278,7 +272,7 @@ const admin = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'admin/history.ts',
     ['test/admin/config.test.ts'],
     [

@@ -1,17 +1,11 @@
 // Security rules of the plugins and of the chain that runs them, as far as no other list here has them; keys and the WAF
 // are in keys-waf.ts.
-import type { Mutant } from '../mutant.ts'
-
-type Row = readonly [rule: string, find: string, replace: string]
-
-function of(file: string, tests: readonly string[], rows: readonly Row[]): Mutant[] {
-  return rows.map(([rule, find, replace]) => ({ rule, file, find, replace, tests }))
-}
+import { type Mutant, mutantsOf } from '../mutant.ts'
 
 const rbac = 'test/plugins/rbac/rbac.test.ts'
 
 const roles = [
-  ...of(
+  ...mutantsOf(
     'plugins/rbac/rbac.ts',
     [rbac],
     [
@@ -42,7 +36,7 @@ const roles = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/rbac/roles.ts',
     [rbac],
     [
@@ -68,7 +62,7 @@ const roles = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/rbac/permission.ts',
     [rbac],
     [
@@ -94,7 +88,7 @@ const roles = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/rbac/role-check.ts',
     [rbac],
     [
@@ -113,7 +107,7 @@ const roles = [
   ),
 ]
 
-const chain = of(
+const chain = mutantsOf(
   'gateway/dataplane/chain.ts',
   ['test/gateway/dataplane/chain.test.ts'],
   [
@@ -167,7 +161,7 @@ const chain = of(
 )
 
 const clients = [
-  ...of(
+  ...mutantsOf(
     'plugins/request-size/request-size.ts',
     ['test/plugins/request-size/request-size.test.ts'],
     [
@@ -184,7 +178,7 @@ const clients = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/ip-restriction/ip-restriction.ts',
     ['test/plugins/ip-restriction/ip-restriction.test.ts'],
     [
@@ -211,7 +205,7 @@ const clients = [
       ["a tenant's list holds beside the general one", ' || !admits(own, address)', ''],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/ip-restriction/address.ts',
     ['test/plugins/ip-restriction/address.test.ts'],
     [
@@ -227,7 +221,7 @@ const clients = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/request-id/request-id.ts',
     ['test/plugins/request-id/request-id.test.ts'],
     [
@@ -256,7 +250,7 @@ const clients = [
 ]
 
 const logs = [
-  ...of(
+  ...mutantsOf(
     'plugins/observability/access-log.ts',
     ['test/plugins/observability/index.test.ts'],
     [
@@ -272,7 +266,7 @@ const logs = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/observability/access-log.ts',
     ['test/plugins/observability/access-log.test.ts'],
     [
@@ -283,7 +277,7 @@ const logs = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     'plugins/observability/redaction.ts',
     ['test/plugins/observability/access-log.test.ts'],
     [

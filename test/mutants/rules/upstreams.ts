@@ -1,11 +1,5 @@
 // The policy of upstreams: breaker, ejection, balance, and second tries that do no harm.
-import type { Mutant } from '../mutant.ts'
-
-type Row = readonly [rule: string, find: string, replace: string]
-
-function of(file: string, tests: readonly string[], rows: readonly Row[]): Mutant[] {
-  return rows.map(([rule, find, replace]) => ({ rule, file, find, replace, tests }))
-}
+import { type Mutant, mutantsOf } from '../mutant.ts'
 
 const upstream = 'gateway/dataplane/upstream/'
 const upstreamTests = 'test/gateway/dataplane/upstream/'
@@ -13,7 +7,7 @@ const proxyTest = 'test/integration/proxy.test.ts'
 const hedgeTest = 'test/integration/mirror-hedge.test.ts'
 
 const breaker = [
-  ...of(
+  ...mutantsOf(
     `${upstream}breaker.ts`,
     [`${upstreamTests}breaker.test.ts`],
     [
@@ -37,7 +31,7 @@ const breaker = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${upstream}cluster.ts`,
     [`${upstreamTests}breaker.test.ts`],
     [
@@ -53,7 +47,7 @@ const breaker = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${upstream}forward.ts`,
     [`${upstreamTests}queued.test.ts`],
     [
@@ -67,7 +61,7 @@ const breaker = [
 ]
 
 const balance = [
-  ...of(
+  ...mutantsOf(
     `${upstream}outlier.ts`,
     [`${upstreamTests}cluster.test.ts`],
     [
@@ -99,7 +93,7 @@ const balance = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${upstream}hash-balancer.ts`,
     [`${upstreamTests}hash-balancer.test.ts`],
     [
@@ -110,7 +104,7 @@ const balance = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${upstream}caller.ts`,
     [`${upstreamTests}hash-balancer.test.ts`],
     [
@@ -121,12 +115,12 @@ const balance = [
       ],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${upstream}retry-budget.ts`,
     [`${upstreamTests}retry-budget.test.ts`],
     [['a budget of 0 allows no retry', 'if (budgetPercent === 0) return false\n', '']],
   ),
-  ...of(
+  ...mutantsOf(
     `${upstream}upstream-call.ts`,
     [proxyTest],
     [
@@ -140,7 +134,7 @@ const balance = [
 ]
 
 const copies = [
-  ...of(
+  ...mutantsOf(
     `${upstream}forward.ts`,
     [hedgeTest],
     [
@@ -149,7 +143,7 @@ const copies = [
       ['second tries are bounded by the budget of retries', ' || !cluster.takeHedge(ex)) return', ') return'],
     ],
   ),
-  ...of(
+  ...mutantsOf(
     `${upstream}body-copy.ts`,
     [`${upstreamTests}mirror.test.ts`],
     [
